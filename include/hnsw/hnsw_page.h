@@ -1,0 +1,97 @@
+/*
+ * hnsw/hnsw_page.h
+ *		What an hnsw index keeps in its page arrays and in the metapage.
+ *
+ *		PAGE_ARRAY_VECTORS    raw float32 vectors (normalised for cosine)
+ *		PAGE_ARRAY_CODES      their codes, unless quantizer = none
+ *		HNSW_NODES            a node for each ordinal: level-0 neighbors, heap TIDs
+ *		HNSW_UPPER            neighbors of the levels above 0
+ *
+ * A node slot (16 + 8m + 60 bytes, rounded up to 4):
+ *
+ *		state level tids -  | next_free | upper | count -  | neighbors[2m] | tids[10]
+ *
+ * Level l >= 1 of a node has slot `upper + l - 1` of HNSW_UPPER: count, neighbors[m].
+ * A freed node keeps its level and its upper slots; the row that takes its ordinal
+ * inherits them (levels are drawn independently of the data).
+ *
+ * Node states: EMPTY (never written) -> LIVE -> DEAD (no TID left; still walked
+ * through, never linked to, never given a TID) -> FREE (on the free list) -> LIVE.
+ */
+#ifndef HNSW_HNSW_PAGE_H
+#define HNSW_HNSW_PAGE_H
+
+#include "storage/itemptr.h"
+#include "storage/metapage.h"
+
+#define HNSW_NODES PAGE_ARRAY_METHOD_0
+#define HNSW_UPPER PAGE_ARRAY_METHOD_1
+
+#define HNSW_NODE_TIDS 10
+#define HNSW_MAX_LEVEL 30 /* levels are drawn below this; m >= 2 */
+
+typedef enum HnswNodeState
+{
+	HNSW_NODE_EMPTY = 0,
+	HNSW_NODE_LIVE = 1,
+	HNSW_NODE_DEAD = 2,
+	HNSW_NODE_FREE = 3
+} HnswNodeState;
+
+typedef struct HnswNode
+{
+	uint8 state;
+	uint8 level;
+	uint8 tid_count;
+	uint8 unused;
+	uint32 next_free; /* FREE: next on the free list */
+	uint32 upper;	  /* first slot in HNSW_UPPER, if level > 0 */
+	uint16 count;	  /* neighbors of level 0 */
+	uint16 unused2;
+	uint32 neighbors[FLEXIBLE_ARRAY_MEMBER]; /* 2m, then the TIDs */
+} HnswNode;
+
+typedef struct HnswUpper
+{
+	uint32 owner; /* the node's ordinal, for checks */
+	uint16 count;
+	uint16 level;
+	uint32 neighbors[FLEXIBLE_ARRAY_MEMBER]; /* m */
+} HnswUpper;
+
+/* In IndexMeta.method_meta */
+typedef struct HnswMeta
+{
+	uint16 m;
+	uint16 ef_construction;
+	uint32 entry;		/* ordinal of the entry point, INVALID_ORDINAL = empty index */
+	uint32 entry_level;
+	uint32 upper_count; /* slots of HNSW_UPPER handed out */
+} HnswMeta;
+
+static inline HnswMeta *
+hnsw_meta(const IndexMeta *meta)
+{
+	return (HnswMeta *) meta->method_meta;
+}
+
+static inline ItemPointer
+hnsw_node_tids(const HnswNode *node, uint16 m)
+{
+	return (ItemPointer) &node->neighbors[2 * m];
+}
+
+static inline uint32
+hnsw_node_size(uint16 m)
+{
+	return (uint32) TYPEALIGN(4, offsetof(HnswNode, neighbors) + 2 * m * sizeof(uint32) +
+									 HNSW_NODE_TIDS * sizeof(ItemPointerData));
+}
+
+static inline uint32
+hnsw_upper_size(uint16 m)
+{
+	return (uint32) (offsetof(HnswUpper, neighbors) + m * sizeof(uint32));
+}
+
+#endif

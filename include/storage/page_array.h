@@ -1,0 +1,90 @@
+/*
+ * storage/page_array.h
+ *		Growable arrays of fixed-size slots over runs of data blocks.
+ *
+ * A slot is addressed by its ordinal.  Slots that fit a page with less than a
+ * sixteenth of it lost stand whole on their pages; larger ones are packed end
+ * to end over the pages' payloads and may cross page ends, so that no space is
+ * lost at 1024, 1536 or 3072 dimensions.  Slots that are changed in place
+ * (graph nodes) are never packed: one page lock covers one slot.
+ */
+#ifndef STORAGE_PAGE_ARRAY_H
+#define STORAGE_PAGE_ARRAY_H
+
+#include "storage/metapage.h"
+
+/* Where a slot begins */
+typedef struct SlotPlace
+{
+	uint32 data_block;
+	uint32 offset; /* of the slot's first byte, within the payload */
+	uint32 first;  /* bytes of the slot that lie on that block; the rest continues on the next */
+} SlotPlace;
+
+/* Geometry of a new array; `whole` = never packed (slot_size must fit a payload then). */
+extern void page_array_init(PageArrayMeta *array, uint32 slot_size, bool whole);
+
+/* Slots that `blocks` consecutive blocks of the array hold. */
+extern uint32 page_array_slots_in_blocks(const PageArrayMeta *array, uint32 blocks);
+
+/* Blocks that `slots` slots take. */
+extern uint32 page_array_blocks_for_slots(const PageArrayMeta *array, uint32 slots);
+
+/* Add a run to the metadata in memory (merged with the last one where they adjoin). */
+extern void page_array_add_run(PageArrayMeta *array, uint32 first_block, uint32 block_count);
+
+/* Blocks of the next run, by the growth rule (design, section 4). */
+extern uint32 page_array_next_run_blocks(const PageArrayMeta *array);
+
+extern const PageRun *page_array_find_run(const PageArrayMeta *array, uint32 ordinal);
+
+/* The place of a slot; the ordinal must be below array->capacity. */
+static inline SlotPlace
+page_array_place(const PageArrayMeta *array, uint32 ordinal)
+{
+	const PageRun *run = &array->runs[0];
+	SlotPlace place;
+	uint32 in_run;
+
+	if (array->run_count > 1 && ordinal >= array->runs[1].first_slot)
+		run = page_array_find_run(array, ordinal);
+	in_run = ordinal - run->first_slot;
+
+	if (array->slots_per_page != 0)
+	{
+		uint32 page = in_run / array->slots_per_page;
+
+		place.data_block = run->first_block + page;
+		place.offset = (in_run - page * array->slots_per_page) * array->slot_size;
+		place.first = array->slot_size;
+	}
+	else
+	{
+		uint64 byte = (uint64) in_run * array->slot_size;
+		uint32 page = (uint32) (byte / STORAGE_PAYLOAD_SIZE);
+
+		place.data_block = run->first_block + page;
+		place.offset = (uint32) (byte - (uint64) page * STORAGE_PAYLOAD_SIZE);
+		place.first = Min(array->slot_size, STORAGE_PAYLOAD_SIZE - place.offset);
+	}
+	return place;
+}
+
+/* Make the array's capacity at least `slots`, extending the file and WAL-logging the new run. */
+extern void page_array_grow(Relation index, PageArrayId array, uint32 slots);
+
+/*
+ * The buffer of a block of an array, for a writer: pinned and locked exclusively, its page
+ * initialised in memory by the writer if `*fresh`.  Blocks that a crash cut off the file's end
+ * are added again when `may_extend`.
+ */
+extern Buffer page_array_lock_block(Relation index, PageArrayId array, uint32 data_block,
+									bool may_extend, bool *fresh);
+
+/*
+ * Write one whole slot (that nobody can reach yet), page by page, each page one WAL record.
+ */
+extern void page_array_write_slot(Relation index, const IndexMeta *meta, PageArrayId array,
+								  uint32 ordinal, const void *slot);
+
+#endif

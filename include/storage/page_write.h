@@ -1,0 +1,56 @@
+/*
+ * storage/page_write.h
+ *		The one way to change a page of an index.
+ *
+ * A PageWrite changes one array page, and with it, in the same generic WAL
+ * record, the stamp of the page's group and the metapage's newest stamp where
+ * they are not above the current redo pointer.  The metapage may be changed in
+ * the same record (page_write_metapage), or alone.
+ *
+ *		page_write_begin(&write, index);
+ *		page = page_write_page(&write, buffer, data_block, fresh, array);
+ *		... change page ...
+ *		page_write_finish(&write);
+ *		UnlockReleaseBuffer(buffer);
+ *
+ * `buffer` is pinned and locked exclusively by the caller until after finish.
+ * Stamping holds back the start of a checkpoint (DELAY_CHKPT_START) for the time
+ * between the read of the redo pointer and the insertion of the record.
+ */
+#ifndef STORAGE_PAGE_WRITE_H
+#define STORAGE_PAGE_WRITE_H
+
+#include "access/generic_xlog.h"
+#include "storage/metapage.h"
+
+typedef struct PageWrite
+{
+	Relation index;
+	GenericXLogState *xlog;
+	bool has_page;
+	uint32 data_block;
+	IndexMeta *meta; /* registered metapage, or NULL */
+	Buffer meta_buffer;
+	bool meta_is_callers;
+	Buffer map_buffer;
+} PageWrite;
+
+extern void page_write_begin(PageWrite *write, Relation index);
+
+/* Register the array page in `buffer`; at most one a write.  `fresh` pages are initialised. */
+extern Page page_write_page(PageWrite *write, Buffer buffer, uint32 data_block, bool fresh,
+							uint16 array);
+
+/* Register the metapage in `buffer` (locked exclusively by the caller); returns it to change. */
+extern IndexMeta *page_write_metapage(PageWrite *write, Buffer buffer);
+
+/* Stamp, write the WAL record, apply. */
+extern void page_write_finish(PageWrite *write);
+
+/* Drop the changes. */
+extern void page_write_abort(PageWrite *write);
+
+/* Log a new settle map page (growth of the file). */
+extern void page_write_new_settle_map(Relation index, BlockNumber block);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * storage/vector_store.h
+ *		How a scan reads slots: through shared buffers or through a memory map.
+ *
+ * A StorageReader is one scan's (or one insert's) access to the page arrays of
+ * an index.  Its VectorStoreRoutine is chosen when it begins, from the index's
+ * `storage` option and from what is safe (design, section 5); a reader of the
+ * mmap store still takes slots of groups that are not settled from shared
+ * buffers.
+ *
+ * Slots are fetched in batches.  A batch is resolved to addresses first; the
+ * caller then reads them inside storage_reader_run(), which guards a mapped
+ * read against SIGBUS and is a plain call otherwise.  Addresses are valid until
+ * the next fetch on the same reader, or storage_reader_release_pins().
+ */
+#ifndef STORAGE_VECTOR_STORE_H
+#define STORAGE_VECTOR_STORE_H
+
+#include "storage/file_map.h"
+#include "storage/page_array.h"
+#include "storage/settle_map.h"
+#include "utils/snapshot.h"
+
+typedef enum StorageKind
+{
+	STORAGE_BUFFER_POOL = 0,
+	STORAGE_MMAP = 1
+} StorageKind;
+
+typedef enum WarmupKind
+{
+	WARMUP_NONE = 0,
+	WARMUP_PREFETCH = 1,
+	WARMUP_LOCK = 2
+} WarmupKind;
+
+/* Most slots of one fetch */
+#define STORAGE_MAX_BATCH 64
+
+struct StorageReader;
+struct PinCache;
+
+typedef struct VectorStoreRoutine
+{
+	StorageKind kind;
+	const char *name;
+
+	/* Acquire and free what the store needs beyond the reader itself. */
+	void (*begin)(struct StorageReader *reader);
+	void (*end)(struct StorageReader *reader);
+
+	/*
+	 * Resolve `count` (at most STORAGE_MAX_BATCH) slots to addresses of whole slots.  Ordinals
+	 * are below the array's capacity (the caller has checked).  May take pins, never keeps a lock.
+	 */
+	void (*fetch)(struct StorageReader *reader, PageArrayId array, const uint32 *ordinals,
+				  uint32 count, const void **slots);
+
+	/* Start reading the pages of these slots; a hint. */
+	void (*prefetch)(struct StorageReader *reader, PageArrayId array, const uint32 *ordinals,
+					 uint32 count);
+} VectorStoreRoutine;
+
+typedef struct StorageReader
+{
+	Relation index;
+	const VectorStoreRoutine *store;
+	const char *reason; /* why this store, in words, for vectorstore_index_info */
+	const IndexMeta *meta;
+	MemoryContext context; /* everything below lives there */
+	bool guarded;		   /* slots may be mapped: reads need mapped_read_call */
+	bool copy_out;		   /* buffer slots are copied under a share lock (recovery, few buffers) */
+
+	SettleView settle; /* mmap */
+	FileMap *map;	   /* mmap */
+
+	struct PinCache *pins; /* both: slots that are read through buffers */
+	char *scratch;		   /* copies of this batch's slots */
+	Size scratch_size;
+	bool cold; /* the last batches waited for the disk: prefetch */
+
+	uint64 pages_pinned; /* distinct pages pinned since begin, for statistics */
+} StorageReader;
+
+/*
+ * The store that reads of this index use now, and why.  `snapshot` is the scan's (NULL = none: an
+ * insert, which may use the map, since what it reads through it is advice alone).
+ */
+extern StorageKind storage_effective_kind(Relation index, Snapshot snapshot, const char **reason);
+
+extern StorageReader *storage_reader_begin(Relation index, Snapshot snapshot);
+/* Takes a new look at metapage and settle map; for a rescan. */
+extern void storage_reader_refresh(StorageReader *reader);
+extern void storage_reader_release_pins(StorageReader *reader);
+extern void storage_reader_end(StorageReader *reader);
+
+/*
+ * ERROR (ERRCODE_INDEX_CORRUPTED) unless the ordinal has been handed out; looks at the metapage
+ * again before it complains, since an insert may have added it meanwhile.
+ */
+extern void storage_reader_check_ordinal_slow(StorageReader *reader, uint32 ordinal);
+
+static inline void
+storage_reader_check_ordinal(StorageReader *reader, uint32 ordinal)
+{
+	if (unlikely(ordinal >= reader->meta->ordinal_count))
+		storage_reader_check_ordinal_slow(reader, ordinal);
+}
+
+static inline void
+storage_fetch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
+			  const void **slots)
+{
+	reader->store->fetch(reader, array, ordinals, count, slots);
+}
+
+/* Run a section that reads fetched slots. */
+static inline void
+storage_reader_run(StorageReader *reader, MappedReadSection section, void *argument)
+{
+	if (reader->guarded)
+		mapped_read_call(section, argument);
+	else
+		section(argument);
+}
+
+/* Copy one slot out (consistent under a share lock where it is read through buffers). */
+extern void storage_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, void *slot);
+
+extern const VectorStoreRoutine *vector_store_routine(StorageKind kind);
+extern const VectorStoreRoutine buffer_pool_store;
+extern const VectorStoreRoutine mmap_store;
+
+#endif
