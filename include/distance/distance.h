@@ -1,0 +1,136 @@
+/*
+ * distance.h
+ *		Distances between float32 vectors, and between a float32 vector and 8-bit codes.
+ *
+ * One set of kernels per instruction set (kernels_scalar.c is the specification that the tests
+ * compare the others with), and one variable, distance_kernels, that points to the best set that
+ * this machine can run. Callers go through that variable; nothing else of this layer is needed.
+ *
+ * Contract of every kernel: pure loads and arithmetic, no allocation, no lock, no static state, no
+ * error thrown, and no byte read outside of the vectors given. So they may run in a section that is
+ * left by siglongjmp. Floats and code headers are aligned to 4 bytes, to more they need not be.
+ * Sums are float32; the order of summation differs between instruction sets, so results differ in
+ * the last bits. Overflow gives infinity, as the sums of pgvector do; a NaN in gives a NaN out.
+ *
+ * This header and the sources of the layer use standard headers alone: the unit tests compile them
+ * without the server.
+ */
+#ifndef VECTORSTORE_DISTANCE_H
+#define VECTORSTORE_DISTANCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The distances that an index can be ordered by. Everything below the SQL functions works on one
+ * scale on which smaller is nearer: squared L2, negative inner product, L1; and for the cosine the
+ * negative inner product too, of vectors that were normalized before.
+ */
+typedef enum DistanceMetric
+{
+	DISTANCE_L2,
+	DISTANCE_INNER_PRODUCT,
+	DISTANCE_COSINE,
+	DISTANCE_L1
+} DistanceMetric;
+
+/*
+ * A vector in 8 bits a dimension: element i is offset + step * values[i] (see quantizer/sq8.c for
+ * how it is made). Aligned to 4 bytes. A slot is sizeof(Sq8Code) + dimensions bytes, rounded up to
+ * 4; kernels read neither the padding nor anything behind it.
+ */
+typedef struct Sq8Code
+{
+	float offset;
+	float step;
+	uint8_t values[];
+} Sq8Code;
+
+/* One pair of vectors. */
+typedef float (*DistancePair)(const float *a, const float *b, uint32_t dimensions);
+
+/*
+ * A batch: distances[i] = distance(query, vectors[i]) for i < count (0 is allowed). All distances
+ * are written; the vectors are prefetched first, so that their cache misses overlap: give all the
+ * vectors of one hop in one call. vectors[] point to float32 vectors, or to Sq8Code.
+ */
+typedef void (*DistanceBatch)(const float *query, const void *const *vectors, uint32_t count,
+							  uint32_t dimensions, float *distances);
+
+typedef struct DistanceKernels
+{
+	const char *name; /* "scalar", "avx2", "avx512", "neon" */
+
+	/* Single pairs. */
+	DistancePair l2_squared;
+	DistancePair inner_product; /* not negated */
+	DistancePair l1;
+
+	/* dot / sqrt(|a|^2 |b|^2) in one pass: NaN where a vector is zero; not clamped to [-1, 1] */
+	double (*cosine_similarity)(const float *a, const float *b, uint32_t dimensions);
+
+	/* Batches of float32 vectors, on the scale where smaller is nearer. */
+	DistanceBatch l2_squared_batch;
+	DistanceBatch negative_inner_product_batch;
+	DistanceBatch l1_batch;
+
+	/*
+	 * The same between a float32 query and Sq8Code. The inner product wants the sum of the query's
+	 * elements too (see distance_sum), because the offset is multiplied by it.
+	 */
+	DistanceBatch sq8_l2_squared_batch;
+	void (*sq8_negative_inner_product_batch)(const float *query, double query_sum,
+											 const void *const *codes, uint32_t count,
+											 uint32_t dimensions, float *distances);
+	DistanceBatch sq8_l1_batch;
+} DistanceKernels;
+
+/*
+ * The kernels to use: the scalar ones until distance_kernels_choose() was called, then the best set
+ * that the processor and the operating system support. Constant from then on.
+ */
+extern const DistanceKernels *distance_kernels;
+
+extern void distance_kernels_choose(void); /* from _PG_init() */
+
+/* All sets that this machine can run, the scalar one first and the chosen one last. */
+extern const DistanceKernels *const *distance_kernels_available(uint32_t *count);
+
+/* The sum of a vector's elements, for sq8_negative_inner_product_batch. */
+extern double distance_sum(const float *vector, uint32_t dimensions);
+
+/* The batch function for a metric on raw vectors (normalized by the caller for the cosine). */
+static inline DistanceBatch
+distance_batch_function(DistanceMetric metric)
+{
+	switch (metric)
+	{
+		case DISTANCE_L2:
+			return distance_kernels->l2_squared_batch;
+		case DISTANCE_L1:
+			return distance_kernels->l1_batch;
+		case DISTANCE_INNER_PRODUCT:
+		case DISTANCE_COSINE:
+			break;
+	}
+	return distance_kernels->negative_inner_product_batch;
+}
+
+/* One pair on the same scale as the batches. */
+static inline float
+distance_between(DistanceMetric metric, const float *a, const float *b, uint32_t dimensions)
+{
+	switch (metric)
+	{
+		case DISTANCE_L2:
+			return distance_kernels->l2_squared(a, b, dimensions);
+		case DISTANCE_L1:
+			return distance_kernels->l1(a, b, dimensions);
+		case DISTANCE_INNER_PRODUCT:
+		case DISTANCE_COSINE:
+			break;
+	}
+	return -distance_kernels->inner_product(a, b, dimensions);
+}
+
+#endif /* VECTORSTORE_DISTANCE_H */

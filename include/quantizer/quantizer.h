@@ -1,0 +1,97 @@
+/*
+ * quantizer.h
+ *		Compact codes of vectors, and distances from a query to them.
+ *
+ * An index searches on codes and finishes on raw vectors. A quantizer is one QuantizerRoutine: how
+ * large a code is, how it is made, how a query is prepared for a scan, and the distances from it to
+ * a batch of codes. Callers know no more than this header.
+ *
+ * Contract of all members: no allocation (memory is the caller's, of the sizes told), no lock, no
+ * static state, no error thrown; pure loads and arithmetic. distances() reads codes that may lie in
+ * a memory map and may run in a section that is left by siglongjmp, and it is safe for any bytes in
+ * the codes: a corrupt code gives a wrong distance (NaN included), nothing worse.
+ *
+ * Scale: squared L2, negative inner product, L1; smaller is nearer. For DISTANCE_COSINE vectors and
+ * query are normalized by the caller before they are encoded or prepared, and the distance is the
+ * negative inner product.
+ *
+ * Alignment: codes and parameters to 4 bytes, a QuantizerQuery to 64 (or as MAXALIGN gives: more is
+ * faster, not needed). Standard headers alone, as in distance.h.
+ */
+#ifndef VECTORSTORE_QUANTIZER_H
+#define VECTORSTORE_QUANTIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "distance/distance.h"
+
+/* The numbers are stored in the metapage: never change one, only append. */
+typedef enum QuantizerKind
+{
+	QUANTIZER_NONE = 0, /* the raw vector is the code */
+	QUANTIZER_SQ8 = 1	/* 8 bits a dimension, a range for each vector */
+} QuantizerKind;
+
+/*
+ * A query prepared for one scan by prepare_query(). The memory is the caller's, of query_size()
+ * bytes; a quantizer may keep more of its own behind this struct. It holds no other resource, so it
+ * is simply forgotten after the scan.
+ */
+typedef struct QuantizerQuery
+{
+	const struct QuantizerRoutine *routine;
+	DistanceMetric metric;
+	uint32_t dimensions;
+	const float *vector; /* the caller's; must live as long as the query */
+	DistanceBatch batch; /* the kernel for the metric, NULL where it takes another shape */
+	double vector_sum;	 /* the sum of the vector's elements */
+} QuantizerQuery;
+
+typedef struct QuantizerRoutine
+{
+	QuantizerKind kind;
+	const char *name; /* as in the reloption */
+
+	/* True if distances are those of the raw vectors, so that a scan needs no re-ranking. */
+	bool exact;
+
+	/* Bytes of the trained parameters that the index stores; 0 = none, then parameters is NULL. */
+	size_t (*parameters_size)(uint32_t dimensions);
+
+	/* Learn the parameters from count sample vectors. Not called where parameters_size is 0. */
+	void (*train)(const float *const *sample, uint32_t count, uint32_t dimensions,
+				  void *parameters);
+
+	/* Bytes of one code, a multiple of 4; for "none" that of the raw vector. */
+	uint32_t (*code_size)(uint32_t dimensions);
+
+	/*
+	 * Write the code of a vector: all code_size() bytes, padding zeroed, so that equal vectors have
+	 * equal codes. code may not overlap the vector.
+	 */
+	void (*encode)(const void *parameters, const float *vector, uint32_t dimensions, void *code);
+
+	/* The vector that a code stands for, dimensions floats. code may not overlap the vector. */
+	void (*decode)(const void *parameters, const void *code, uint32_t dimensions, float *vector);
+
+	/* Bytes that the caller provides to prepare_query(), at least sizeof(QuantizerQuery). */
+	size_t (*query_size)(uint32_t dimensions);
+
+	/* Prepare a query. parameters and vector must live as long as the query is used. */
+	void (*prepare_query)(const void *parameters, DistanceMetric metric, const float *vector,
+						  uint32_t dimensions, QuantizerQuery *query);
+
+	/*
+	 * distances[i] = distance(query, codes[i]) for i < count (0 is allowed). Prefetches the codes
+	 * itself: give all codes of a hop in one call.
+	 */
+	void (*distances)(const QuantizerQuery *query, const void *const *codes, uint32_t count,
+					  float *distances);
+} QuantizerRoutine;
+
+/* The routine of a kind, NULL for an unknown number (a corrupt or newer metapage). */
+extern const QuantizerRoutine *quantizer_routine(QuantizerKind kind);
+
+#endif /* VECTORSTORE_QUANTIZER_H */
