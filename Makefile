@@ -40,8 +40,7 @@ include $(PGXS)
 # After PGXS, because what comes last on the command line wins.  The disabled warnings are those
 # that the server's own headers and callback signatures raise.
 override CFLAGS += -std=gnu11 -fvisibility=hidden -Wall -Wextra -MMD -MP \
-	-Wno-declaration-after-statement -Wno-unused-parameter -Wno-sign-compare \
-	-Wno-missing-field-initializers $(EXTRA_CFLAGS)
+	-Wno-declaration-after-statement -Wno-unused-parameter $(EXTRA_CFLAGS)
 src/distance/%.o src/quantizer/%.o: override CFLAGS += -O3
 
 # A changed header rebuilds its users; changed flags rebuild everything.
@@ -51,7 +50,7 @@ $(OBJS): Makefile
 endif
 
 # Passed on to the scripts; see the head of each for what it takes.
-export TESTS JOBS SANITIZE KEEP BASE QUERY GT METRIC EF M EF_CONSTRUCTION MAINTENANCE_WORK_MEM
+export TESTS JOBS SANITIZE KEEP ACCEPT BASE QUERY GT METRIC EF M EF_CONSTRUCTION MAINTENANCE_WORK_MEM
 export WORKERS SHARED_BUFFERS OUT ROUNDS CONFIGS ROWS QUERIES
 
 ifeq ($(BUILD_GOALS),)

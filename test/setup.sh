@@ -62,7 +62,7 @@ for purpose in "$@"; do
 			perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
 			;;
 		bench)
-			command -v python3 >/dev/null 2>&1 || missing+=(python3-minimal)
+			command -v python3 >/dev/null 2>&1 || missing+=(python3)
 			;;
 		lint)
 			need_command clang-format clang-format

@@ -1,0 +1,239 @@
+#!/usr/bin/env bash
+# Runs the tests: check.sh KIND...   (unit, regress, isolation, tap)
+#
+# Everything runs on throwaway servers out of a private copy of the PostgreSQL installation, on a
+# copy of the test files that the servers' user can read.  The last line of the output is
+# "N passed, N failed, N skipped"; the exit status is 0 when none failed and some passed.
+#
+#   TESTS="a b"   only these: names of regress or isolation tests, paths of TAP or unit tests
+#   JOBS=2        TAP files run at the same time (default: the number of processors, at most 4)
+#   SANITIZE=1    unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
+#   KEEP=1        keep the temporary directory with the servers' logs
+#   ACCEPT=1      take the output of the regress and isolation tests as the expected one; then
+#                 read the difference in git before you believe it
+
+"$(dirname "$0")/setup.sh" build check || exit 1
+. "$(dirname "$0")/lib/server.sh"
+
+workspace_create check
+results=$work/results # one line per test: passed, failed or skipped, and its name
+: >"$results"
+
+record() # OUTCOME NAME
+{
+	echo "$1 $2" >>"$results"
+}
+
+show_failure() # LOG LINES
+{
+	echo "---- $(basename "$1"), last $2 lines"
+	tail -n "$2" "$1"
+	echo "----"
+}
+
+# Counts TAP lines of a log; a program that printed none counts as one test.
+record_tap() # LOG NAME STATUS
+{
+	local log=$1 name=$2 status=$3
+	local passed failed skipped
+	failed=$(grep -cE '^ *not ok [0-9]' "$log" || true)
+	skipped=$(grep -ciE '^( *ok [0-9].*# *skip|1\.\.0 +# *skip)' "$log" || true)
+	passed=$(grep -E '^ *ok [0-9]' "$log" | grep -ciEv '# *skip' || true)
+	[ "$status" = 0 ] || [ "$failed" != 0 ] || failed=1
+	[ $((passed + failed + skipped)) != 0 ] || passed=1
+	for _ in $(seq "$passed"); do record passed "$name"; done
+	for _ in $(seq "$failed"); do record failed "$name"; done
+	for _ in $(seq "$skipped"); do record skipped "$name"; done
+	printf '%-9s %-50s %5d passed, %d failed, %d skipped\n' \
+		"$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$name" "$passed" "$failed" "$skipped"
+}
+
+selected() # FILES...: those that TESTS names, or all
+{
+	local file name
+	for file in "$@"; do
+		[ -e "$file" ] || continue
+		name=$(basename "$file")
+		if [ -z "${TESTS:-}" ]; then
+			echo "$file"
+			continue
+		fi
+		for wanted in $TESTS; do
+			wanted=$(basename "$wanted")
+			[ "${wanted%.*}" != "${name%.*}" ] || echo "$file"
+		done
+	done
+}
+
+# Kernels and quantizers are compiled without the server, with each test/unit/*_test.c.
+check_unit()
+{
+	local test binary status flags helpers
+	flags=(-std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter
+		-I"$repo/include" -I"$repo/test/unit" -isystem "$("$PG_CONFIG" --includedir-server)")
+	[ -z "${SANITIZE:-}" ] ||
+		flags+=(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+	helpers=$(find "$repo/test/unit" -name '*.c' ! -name '*_test.c' 2>/dev/null)
+	mkdir -p "$work/unit"
+	for test in $(selected "$repo"/test/unit/*_test.c); do
+		binary=$work/unit/$(basename "$test" .c)
+		status=0
+		# shellcheck disable=SC2086
+		"${CC:-gcc}" "${flags[@]}" -o "$binary" "$test" $helpers \
+			"$repo"/src/distance/*.c $(find "$repo/src/quantizer" -name '*.c' 2>/dev/null) \
+			-lm -lpthread >"$binary.log" 2>&1 || status=$?
+		[ $status != 0 ] || timeout 1200 "$binary" >>"$binary.log" 2>&1 || status=$?
+		record_tap "$binary.log" "unit/$(basename "$test" .c)" $status
+		[ $status = 0 ] || show_failure "$binary.log" 60
+	done
+}
+
+# Outcomes out of what pg_regress and pg_isolation_regress print, up to 15 and from 16 on.
+record_regress() # LOG KIND
+{
+	local name
+	while read -r name; do record passed "$2/$name"; done < <(sed -nE \
+		-e 's/^(test)? *([A-Za-z0-9_-]+) +\.\.\. ok .*/\2/p' \
+		-e 's/^ok +[0-9]+ +[-+] ([A-Za-z0-9_-]+) .*/\1/p' "$1")
+	while read -r name; do record failed "$2/$name"; done < <(sed -nE \
+		-e 's/^(test)? *([A-Za-z0-9_-]+) +\.\.\. FAILED.*/\2/p' \
+		-e 's/^not ok +[0-9]+ +[-+] ([A-Za-z0-9_-]+) .*/\1/p' "$1")
+}
+
+run_regress() # KIND PROGRAM EXPECTED_DIR TEST...
+{
+	local kind=$1 program=$2 expected=$3 status=0 test
+	shift 3
+	# A test without its expected file must fail alone, and not end the run.
+	for test in "$@"; do
+		touch "$work/$kind/expected/$test.out"
+	done
+	[ -z "$server_user" ] || chown -R "$server_user" "$work/$kind"
+	as_server mkdir -p "$work/$kind/out"
+	as_server "$program" --inputdir="$work/$kind" --outputdir="$work/$kind/out" \
+		--bindir="$bindir" --temp-instance="$work/$kind/instance" --temp-config="$work/temp.conf" \
+		--encoding=UTF8 --no-locale --load-extension=vectorstore --dbname="vectorstore_$kind" \
+		"$@" 2>&1 | tee "$work/$kind.log" || status=$?
+	record_regress "$work/$kind.log" "$kind"
+	if [ -n "${ACCEPT:-}" ]; then
+		for test in "$@"; do
+			cp "$work/$kind/out/results/$test.out" "$expected/"
+		done
+	fi
+	if [ $status != 0 ]; then
+		[ ! -f "$work/$kind/out/regression.diffs" ] || cat "$work/$kind/out/regression.diffs"
+		if ! grep -q "^failed $kind/" "$results"; then
+			record failed "$kind"
+			show_failure "$work/$kind.log" 20
+			for log in "$work/$kind"/out/log/*.log; do
+				[ ! -f "$log" ] || show_failure "$log" 40
+			done
+		fi
+	fi
+}
+
+names() # FILES...: without directory and extension
+{
+	local file
+	for file in "$@"; do
+		file=$(basename "$file")
+		echo "${file%.*}"
+	done
+}
+
+check_regress()
+{
+	local -a tests
+	mapfile -t tests < <(names $(selected "$repo"/test/sql/*.sql))
+	[ ${#tests[@]} != 0 ] || return 0
+	mkdir -p "$work/regress/expected"
+	cp -r "$repo/test/sql" "$repo/expected" "$work/regress/"
+	run_regress regress "$pgxs_test/regress/pg_regress" "$repo/expected" "${tests[@]}"
+}
+
+check_isolation()
+{
+	local -a tests
+	mapfile -t tests < <(names $(selected "$repo"/test/isolation/specs/*.spec))
+	[ ${#tests[@]} != 0 ] || return 0
+	mkdir -p "$work/isolation/expected"
+	cp -r "$repo/test/isolation/." "$work/isolation/"
+	run_regress isolation "$pgxs_test/isolation/pg_isolation_regress" \
+		"$repo/test/isolation/expected" "${tests[@]}"
+}
+
+# One TAP file in the background; its output goes to a log, its status beside it.
+run_tap_file() # FILE
+{
+	local name log status=0
+	name=$(basename "$1" .pl)
+	log=$work/tap/$name.log
+	as_server mkdir -p "$work/tap/$name"
+	as_server env TESTDIR="$work/tap/$name" TESTDATADIR="$work/tap/$name/tmp_check" \
+		TESTLOGDIR="$work/tap/$name/log" PG_REGRESS="$pgxs_test/regress/pg_regress" \
+		PG_TEST_PORT_DIR="$work/portlock" top_builddir="$work" PATH="$PATH" \
+		timeout --kill-after=30 1800 \
+		prove --verbose -I "$pgxs_test/perl" -I "$work/src/test/lib" -I "$work/src/test/t" \
+		"$work/src/test/t/$name.pl" >"$log" 2>&1 || status=$?
+	echo $status >"$log.status"
+}
+
+check_tap()
+{
+	local file name status running=0
+	local jobs=${JOBS:-$(processors)}
+	[ -n "${JOBS:-}" ] || [ "$jobs" -le 4 ] || jobs=4
+	local -a files
+	mapfile -t files < <(selected "$repo"/test/t/*.pl)
+	[ ${#files[@]} != 0 ] || return 0
+	mkdir -p "$work/src" "$work/tap" "$work/portlock"
+	cp -r "$repo/test" "$work/src/"
+	[ -z "$server_user" ] || chown -R "$server_user" "$work/src" "$work/tap" "$work/portlock"
+	for file in "${files[@]}"; do
+		if [ "$running" -ge "$jobs" ]; then
+			wait -n || true
+			running=$((running - 1))
+		fi
+		run_tap_file "$file" &
+		running=$((running + 1))
+	done
+	wait
+	for file in "${files[@]}"; do
+		name=$(basename "$file" .pl)
+		status=$(cat "$work/tap/$name.log.status")
+		record_tap "$work/tap/$name.log" "tap/$name" "$status"
+		if [ "$status" != 0 ]; then
+			show_failure "$work/tap/$name.log" 80
+			for log in "$work/tap/$name"/tmp_check/log/*.log "$work/tap/$name"/log/*.log; do
+				[ ! -f "$log" ] || show_failure "$log" 30
+			done
+		fi
+	done
+}
+
+kinds=("$@")
+needs_server=no
+for kind in "${kinds[@]}"; do
+	[ "$kind" = unit ] || needs_server=yes
+done
+
+if [ $needs_server = yes ]; then
+	build
+	tree_create
+	printf '%s\n' "max_wal_size = 1GB" "fsync = off" >"$work/temp.conf"
+fi
+
+for kind in "${kinds[@]}"; do
+	echo "== $kind"
+	"check_$kind"
+done
+
+passed=$(grep -c '^passed' "$results" || true)
+failed=$(grep -c '^failed' "$results" || true)
+skipped=$(grep -c '^skipped' "$results" || true)
+if [ "$failed" != 0 ]; then
+	echo "== failed"
+	sed -n 's/^failed //p' "$results" | sort | uniq -c
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]
