@@ -1,0 +1,50 @@
+/*
+ * types/element_type.h
+ *		What the code shared by our element types must know of each of them, and the checks that
+ *		all of them make in the same words.
+ *
+ * vector, halfvec and sparsevec differ in how elements are stored, but not in what they accept:
+ * at least one dimension and at most max_dimensions, elements that are finite, and the number of
+ * dimensions that the column's type modifier asks for.  Shared code works on arrays of float4; a
+ * type with other elements converts at the edge.
+ *
+ * Checks with an escontext report there and return false when it is an ErrorSaveContext
+ * (PostgreSQL 16 and later); in all other cases they don't return on error.
+ */
+#ifndef TYPES_ELEMENT_TYPE_H
+#define TYPES_ELEMENT_TYPE_H
+
+#include "nodes/nodes.h"
+#include "utils/array.h"
+
+typedef struct ElementType
+{
+	const char *name;	/* as in SQL and in messages */
+	int max_dimensions; /* of a value */
+} ElementType;
+
+/* The number of dimensions a value may have. */
+extern bool
+element_type_check_dimensions(const ElementType *type, int dimensions, struct Node *escontext);
+
+/* The number of dimensions that a type modifier asks for; -1 asks for nothing. */
+extern bool element_type_check_typmod(int32 typmod, int dimensions, struct Node *escontext);
+
+/* Neither NaN nor infinite. */
+extern bool element_type_check_value(const ElementType *type, float4 value, struct Node *escontext);
+extern void element_type_check_values(const ElementType *type, const float4 *values, int count);
+
+/* The type modifier of "name(n)": n itself. */
+extern int32 element_type_parse_typmod(const ElementType *type, ArrayType *modifiers);
+
+extern void element_type_report_different(const ElementType *type, int left, int right);
+
+/* Both operands of a distance or of arithmetic have the same number of dimensions. */
+static inline void
+element_type_check_same(const ElementType *type, int left, int right)
+{
+	if (unlikely(left != right))
+		element_type_report_different(type, left, right);
+}
+
+#endif /* TYPES_ELEMENT_TYPE_H */

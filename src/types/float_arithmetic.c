@@ -1,0 +1,85 @@
+/*
+ * types/float_arithmetic.c
+ *		Element-wise arithmetic on arrays of float4.
+ *
+ * The checks are loops of their own, behind the arithmetic, so that a compiler can vectorize
+ * both.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "types/float_arithmetic.h"
+#include "utils/float.h"
+
+static void
+check_overflow(const float4 *values, int count)
+{
+	bool overflow = false;
+
+	for (int i = 0; i < count; i++)
+		overflow |= isinf(values[i]) != 0;
+	if (unlikely(overflow))
+		float_overflow_error();
+}
+
+void
+float_add(const float4 *a, const float4 *b, float4 *result, int count)
+{
+	for (int i = 0; i < count; i++)
+		result[i] = a[i] + b[i];
+	check_overflow(result, count);
+}
+
+void
+float_subtract(const float4 *a, const float4 *b, float4 *result, int count)
+{
+	for (int i = 0; i < count; i++)
+		result[i] = a[i] - b[i];
+	check_overflow(result, count);
+}
+
+void
+float_multiply(const float4 *a, const float4 *b, float4 *result, int count)
+{
+	bool underflow = false;
+
+	for (int i = 0; i < count; i++)
+	{
+		float4 product = a[i] * b[i];
+
+		underflow |= product == 0 && a[i] != 0 && b[i] != 0;
+		result[i] = product;
+	}
+	check_overflow(result, count);
+	if (unlikely(underflow))
+		float_underflow_error();
+}
+
+double
+float_norm(const float4 *values, int count)
+{
+	double sum = 0;
+
+	for (int i = 0; i < count; i++)
+		sum += (double) values[i] * (double) values[i];
+	return sqrt(sum);
+}
+
+void
+float_normalize(const float4 *values, float4 *result, int count)
+{
+	double norm = float_norm(values, count);
+
+	/* Only zeros have no length: the square of the smallest float4 is still a double. */
+	if (norm == 0)
+	{
+		memset(result, 0, sizeof(float4) * count);
+		return;
+	}
+
+	for (int i = 0; i < count; i++)
+		result[i] = (float4) (values[i] / norm);
+	check_overflow(result, count);
+}
