@@ -1,0 +1,117 @@
+/*
+ * hnsw/hnsw_graph.c
+ *		The arithmetic of the graph that build, insert and vacuum share: levels,
+ *		distances, and the choice of neighbors.
+ *
+ * Nothing here allocates, throws or takes a lock, so all of it may run inside a
+ * mapped-read section, on vectors that lie in the map.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "hnsw/hnsw.h"
+
+/* Chosen neighbors that a candidate is compared with at once: few enough that stopping at the
+ * first nearer one saves something, enough for the kernel to overlap them */
+#define COMPARE_CHUNK 4
+
+int
+hnsw_draw_level(double uniform, uint16 m)
+{
+	double level;
+
+	/* 0 would give infinity; the smallest positive draw gives the highest level anyway */
+	uniform = Max(uniform, DBL_MIN);
+	level = floor(-log(uniform) / log((double) Max(m, HNSW_MIN_M)));
+	return (int) Max(0.0, Min(level, HNSW_MAX_LEVEL - 1));
+}
+
+float
+hnsw_distance(DistanceMetric metric, uint32 dimensions, const float *a, const float *b)
+{
+	return distance_between(metric, a, b, dimensions);
+}
+
+/* Whether the candidate is nearer to one of the chosen vectors than `distance`. */
+static bool
+is_nearer_to_chosen(DistanceBatch batch, uint32 dimensions, const float *vector, float distance,
+					const void *const *chosen_vectors, uint32 chosen_count)
+{
+	float distances[COMPARE_CHUNK];
+
+	for (uint32 first = 0; first < chosen_count; first += COMPARE_CHUNK)
+	{
+		uint32 count = Min(chosen_count - first, COMPARE_CHUNK);
+
+		batch(vector, chosen_vectors + first, count, dimensions, distances);
+		for (uint32 i = 0; i < count; i++)
+		{
+			if (distances[i] < distance)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Fill `chosen` (ascending indexes) up to `max` with the lowest indexes below `count` that are not
+ * in it, and keep it ascending.
+ */
+static uint32
+fill_with_discarded(uint32 *chosen, uint32 chosen_count, uint32 count, uint32 max)
+{
+	uint32 picked[2 * HNSW_MAX_M];
+	uint32 room = max - chosen_count;
+	uint32 at_chosen = 0;
+	uint32 picked_count = 0;
+
+	for (uint32 i = 0; i < count && picked_count < max; i++)
+	{
+		if (at_chosen < chosen_count && chosen[at_chosen] == i)
+		{
+			at_chosen++;
+			picked[picked_count++] = i;
+		}
+		else if (room > 0)
+		{
+			room--;
+			picked[picked_count++] = i;
+		}
+	}
+	memcpy(chosen, picked, picked_count * sizeof(uint32));
+	return picked_count;
+}
+
+uint32
+hnsw_select_neighbors(DistanceMetric metric, uint32 dimensions, const Candidate *candidates,
+					  const float *const *vectors, uint32 count, uint32 max, uint32 *chosen)
+{
+	DistanceBatch batch = distance_batch_function(metric);
+	const void *chosen_vectors[2 * HNSW_MAX_M];
+	uint32 chosen_count = 0;
+
+	Assert(max <= 2 * HNSW_MAX_M);
+
+	if (count <= max)
+	{
+		/* Everything would be chosen or filled in */
+		for (uint32 i = 0; i < count; i++)
+			chosen[i] = i;
+		return count;
+	}
+
+	for (uint32 i = 0; i < count && chosen_count < max; i++)
+	{
+		if (is_nearer_to_chosen(batch, dimensions, vectors[i], candidates[i].distance,
+								chosen_vectors, chosen_count))
+			continue;
+		chosen_vectors[chosen_count] = vectors[i];
+		chosen[chosen_count++] = i;
+	}
+	if (chosen_count < max)
+		chosen_count = fill_with_discarded(chosen, chosen_count, count, max);
+	return chosen_count;
+}
