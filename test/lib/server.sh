@@ -8,6 +8,7 @@
 #   as_server CMD...        runs a command as the user that owns the servers
 #   cluster_create [LINE..] a cluster in $work with these lines in its postgresql.conf; sets $PGHOST
 #   cluster_start, cluster_stop, cluster_restart
+#   client_compile          test/bench/bench_client.c; sets $client
 #   sql [PSQL OPTIONS]      psql on the cluster, stopping at the first error
 #
 # PostgreSQL refuses to run as root; then the servers belong to the user `postgres`.  Every script
@@ -120,6 +121,13 @@ cluster_restart()
 {
 	cluster_stop
 	cluster_start
+}
+
+client_compile()
+{
+	client=$work/bench_client
+	"${CC:-gcc}" -std=gnu11 -O3 -Wall -Wextra -I"$("$PG_CONFIG" --includedir)" -o "$client" \
+		"$repo/test/bench/bench_client.c" -L"$("$PG_CONFIG" --libdir)" -lpq -lm
 }
 
 sql()
