@@ -1,0 +1,69 @@
+/*
+ * distance.c
+ *		The choice among the sets of kernels, at load time.
+ *
+ * __builtin_cpu_supports() asks the processor for the instructions and the operating system
+ * (XGETBV) whether it saves their registers; it answers no unless both are so.
+ */
+#include "kernels.h"
+
+#include <stdbool.h>
+
+const DistanceKernels *distance_kernels = &distance_kernels_scalar;
+
+#define MAX_SETS 3
+
+#if defined(__x86_64__)
+static bool
+cpu_has_avx2(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool
+cpu_has_avx512(void)
+{
+	return cpu_has_avx2() && __builtin_cpu_supports("avx512f") &&
+		   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+		   __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+const DistanceKernels *const *
+distance_kernels_available(uint32_t *count)
+{
+	static const DistanceKernels *sets[MAX_SETS];
+	uint32_t found = 0;
+
+	sets[found++] = &distance_kernels_scalar;
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	if (cpu_has_avx2())
+		sets[found++] = &distance_kernels_avx2;
+	if (cpu_has_avx512())
+		sets[found++] = &distance_kernels_avx512;
+#elif defined(__aarch64__)
+	sets[found++] = &distance_kernels_neon;
+#endif
+	*count = found;
+	return sets;
+}
+
+void
+distance_kernels_choose(void)
+{
+	uint32_t count;
+	const DistanceKernels *const *sets = distance_kernels_available(&count);
+
+	distance_kernels = sets[count - 1];
+}
+
+double
+distance_sum(const float *vector, uint32_t dimensions)
+{
+	double sum = 0.0;
+
+	for (uint32_t i = 0; i < dimensions; i++)
+		sum += vector[i];
+	return sum;
+}

@@ -1,0 +1,129 @@
+/*
+ * kernels_avx512.c
+ *		The kernels for AVX-512 (F, BW, DQ, VL): 16 floats a register, tails by masked loads.
+ *
+ * The vocabulary of kernels_simd.h. Lanes that a mask leaves out are not read, so a masked load
+ * doesn't touch a page behind the vector.
+ */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define SIMD_NAME	 "avx512"
+#define SIMD_KERNELS distance_kernels_avx512
+#define SIMD_TARGET	 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#define SIMD_LANES	 16
+#define VOCABULARY	 SIMD_TARGET static inline __attribute__((always_inline))
+
+typedef __m512 Simd;
+
+VOCABULARY Simd
+simd_zero(void)
+{
+	return _mm512_setzero_ps();
+}
+
+VOCABULARY Simd
+simd_broadcast(float x)
+{
+	return _mm512_set1_ps(x);
+}
+
+VOCABULARY __mmask16
+first_lanes(uint32_t n)
+{
+	return (__mmask16) ((1u << n) - 1);
+}
+
+VOCABULARY Simd
+simd_load(const float *p)
+{
+	return _mm512_loadu_ps(p);
+}
+
+VOCABULARY Simd
+simd_load_tail(const float *p, uint32_t n)
+{
+	return _mm512_maskz_loadu_ps(first_lanes(n), p);
+}
+
+VOCABULARY Simd
+simd_load_codes(const uint8_t *p)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *) p);
+
+	return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+}
+
+VOCABULARY Simd
+simd_load_codes_tail(const uint8_t *p, uint32_t n)
+{
+	__m128i bytes = _mm_maskz_loadu_epi8(first_lanes(n), p);
+
+	return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+}
+
+VOCABULARY Simd
+simd_keep(Simd v, uint32_t n)
+{
+	return _mm512_maskz_mov_ps(first_lanes(n), v);
+}
+
+VOCABULARY Simd
+simd_add(Simd a, Simd b)
+{
+	return _mm512_add_ps(a, b);
+}
+
+VOCABULARY Simd
+simd_subtract(Simd a, Simd b)
+{
+	return _mm512_sub_ps(a, b);
+}
+
+VOCABULARY Simd
+simd_absolute(Simd v)
+{
+	return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), v);
+}
+
+VOCABULARY Simd
+simd_multiply_add(Simd a, Simd b, Simd c)
+{
+	return _mm512_fmadd_ps(a, b, c);
+}
+
+/* The two halves added. */
+VOCABULARY __m256
+add_halves(Simd v)
+{
+	return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+}
+
+VOCABULARY float
+simd_sum(Simd v)
+{
+	__m256 half = add_halves(v);
+	__m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+
+	quarter = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+	quarter = _mm_add_ss(quarter, _mm_movehdup_ps(quarter));
+	return _mm_cvtss_f32(quarter);
+}
+
+VOCABULARY void
+simd_sum4(const Simd v[4], float *sums)
+{
+	__m256 pairs01 = _mm256_hadd_ps(add_halves(v[0]), add_halves(v[1]));
+	__m256 pairs23 = _mm256_hadd_ps(add_halves(v[2]), add_halves(v[3]));
+	__m256 quads = _mm256_hadd_ps(pairs01, pairs23);
+
+	_mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(quads), _mm256_extractf128_ps(quads, 1)));
+}
+
+#include "kernels_simd.h"
+
+#else
+typedef int kernels_avx512_not_for_this_architecture;
+#endif

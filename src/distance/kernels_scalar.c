@@ -1,0 +1,209 @@
+/*
+ * kernels_scalar.c
+ *		Distances in plain C: what the kernels mean, and what machines without better ones run.
+ *
+ * The tests compare every other set with this one. Sums are kept in LANES partial sums, so that
+ * the additions don't wait for one another (and compilers that vectorize do so here); that is the
+ * only liberty taken with the formulas.
+ *
+ * An element of a code is computed in double: offset + step * 255 may pass through values above
+ * FLT_MAX on its way where the range of a vector exceeds it, and the sets with fused
+ * multiply-add don't round there either.
+ */
+#include <math.h>
+
+#include "kernels.h"
+
+#define LANES 8
+
+static inline float
+add_lanes(const float *lanes)
+{
+	return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
+		   ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
+static inline float
+square_of_difference(float a, float b)
+{
+	return (a - b) * (a - b);
+}
+
+static inline float
+product(float a, float b)
+{
+	return a * b;
+}
+
+static inline float
+absolute_difference(float a, float b)
+{
+	return fabsf(a - b);
+}
+
+static inline float
+float_element(const void *vector, uint32_t i)
+{
+	return ((const float *) vector)[i];
+}
+
+static inline float
+sq8_element(const void *vector, uint32_t i)
+{
+	const Sq8Code *code = (const Sq8Code *) vector;
+
+	return (float) ((double) code->offset + (double) code->step * (double) code->values[i]);
+}
+
+static inline float
+sq8_value(const void *vector, uint32_t i)
+{
+	return (float) ((const Sq8Code *) vector)->values[i];
+}
+
+/* The sum over i of term(query[i], element(vector, i)); all callers pass constants, inlined. */
+static inline __attribute__((always_inline)) float
+sum_terms(float (*term)(float, float), float (*element)(const void *, uint32_t), const float *query,
+		  const void *vector, uint32_t dimensions)
+{
+	float lanes[LANES] = {0};
+	uint32_t whole = dimensions - dimensions % LANES;
+
+	for (uint32_t i = 0; i < whole; i += LANES)
+		for (uint32_t lane = 0; lane < LANES; lane++)
+			lanes[lane] += term(query[i + lane], element(vector, i + lane));
+	for (uint32_t i = whole; i < dimensions; i++)
+		lanes[i - whole] += term(query[i], element(vector, i));
+	return add_lanes(lanes);
+}
+
+static float
+l2_squared(const float *a, const float *b, uint32_t dimensions)
+{
+	return sum_terms(square_of_difference, float_element, a, b, dimensions);
+}
+
+static float
+inner_product(const float *a, const float *b, uint32_t dimensions)
+{
+	return sum_terms(product, float_element, a, b, dimensions);
+}
+
+static float
+l1(const float *a, const float *b, uint32_t dimensions)
+{
+	return sum_terms(absolute_difference, float_element, a, b, dimensions);
+}
+
+static double
+cosine_similarity(const float *a, const float *b, uint32_t dimensions)
+{
+	double dot = inner_product(a, b, dimensions);
+	double norm_a = inner_product(a, a, dimensions);
+	double norm_b = inner_product(b, b, dimensions);
+
+	return dot / sqrt(norm_a * norm_b);
+}
+
+static void
+l2_squared_batch(const float *query, const void *const *vectors, uint32_t count,
+				 uint32_t dimensions, float *distances)
+{
+	size_t bytes = dimensions * sizeof(float);
+
+	batch_prefetch_first(vectors, count, bytes);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		batch_prefetch_next(vectors, count, i, 1, bytes);
+		distances[i] =
+			sum_terms(square_of_difference, float_element, query, vectors[i], dimensions);
+	}
+}
+
+static void
+negative_inner_product_batch(const float *query, const void *const *vectors, uint32_t count,
+							 uint32_t dimensions, float *distances)
+{
+	size_t bytes = dimensions * sizeof(float);
+
+	batch_prefetch_first(vectors, count, bytes);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		batch_prefetch_next(vectors, count, i, 1, bytes);
+		distances[i] = -sum_terms(product, float_element, query, vectors[i], dimensions);
+	}
+}
+
+static void
+l1_batch(const float *query, const void *const *vectors, uint32_t count, uint32_t dimensions,
+		 float *distances)
+{
+	size_t bytes = dimensions * sizeof(float);
+
+	batch_prefetch_first(vectors, count, bytes);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		batch_prefetch_next(vectors, count, i, 1, bytes);
+		distances[i] = sum_terms(absolute_difference, float_element, query, vectors[i], dimensions);
+	}
+}
+
+static void
+sq8_l2_squared_batch(const float *query, const void *const *codes, uint32_t count,
+					 uint32_t dimensions, float *distances)
+{
+	size_t bytes = sizeof(Sq8Code) + dimensions;
+
+	batch_prefetch_first(codes, count, bytes);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		batch_prefetch_next(codes, count, i, 1, bytes);
+		distances[i] = sum_terms(square_of_difference, sq8_element, query, codes[i], dimensions);
+	}
+}
+
+static void
+sq8_negative_inner_product_batch(const float *query, double query_sum, const void *const *codes,
+								 uint32_t count, uint32_t dimensions, float *distances)
+{
+	size_t bytes = sizeof(Sq8Code) + dimensions;
+
+	batch_prefetch_first(codes, count, bytes);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		const Sq8Code *code = (const Sq8Code *) codes[i];
+		double values_product;
+
+		batch_prefetch_next(codes, count, i, 1, bytes);
+		values_product = sum_terms(product, sq8_value, query, code, dimensions);
+		distances[i] = (float) -(code->offset * query_sum + code->step * values_product);
+	}
+}
+
+static void
+sq8_l1_batch(const float *query, const void *const *codes, uint32_t count, uint32_t dimensions,
+			 float *distances)
+{
+	size_t bytes = sizeof(Sq8Code) + dimensions;
+
+	batch_prefetch_first(codes, count, bytes);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		batch_prefetch_next(codes, count, i, 1, bytes);
+		distances[i] = sum_terms(absolute_difference, sq8_element, query, codes[i], dimensions);
+	}
+}
+
+const DistanceKernels distance_kernels_scalar = {
+	.name = "scalar",
+	.l2_squared = l2_squared,
+	.inner_product = inner_product,
+	.l1 = l1,
+	.cosine_similarity = cosine_similarity,
+	.l2_squared_batch = l2_squared_batch,
+	.negative_inner_product_batch = negative_inner_product_batch,
+	.l1_batch = l1_batch,
+	.sq8_l2_squared_batch = sq8_l2_squared_batch,
+	.sq8_negative_inner_product_batch = sq8_negative_inner_product_batch,
+	.sq8_l1_batch = sq8_l1_batch,
+};

@@ -1,0 +1,350 @@
+/*
+ * kernels_simd.h
+ *		The kernels for any instruction set with vector registers: one statement of the loops.
+ *
+ * A kernels_*.c file defines the vocabulary below for its registers and includes this file, which
+ * then defines the functions and the table SIMD_KERNELS. Nothing here depends on the width.
+ *
+ *	SIMD_NAME, SIMD_KERNELS		name of the set, name of its DistanceKernels
+ *	SIMD_TARGET					attribute that lets a function use the instructions
+ *	SIMD_LANES					floats in a register
+ *	Simd						a register of floats
+ *	simd_zero()  simd_broadcast(x)
+ *	simd_load(p)  simd_load_tail(p, n)		n < SIMD_LANES floats, zeros in the lanes behind them
+ *	simd_load_codes(p)  simd_load_codes_tail(p, n)
+ *								unsigned bytes as floats. Codes have a header of 8 bytes in front,
+ *								so the tail may read up to 8 bytes before p, never one at p + n
+ *	simd_keep(v, n)				v with zeros in the lanes from n on
+ *	simd_add  simd_subtract  simd_absolute
+ *	simd_multiply_add(a, b, c)	a * b + c, rounded once
+ *	simd_sum(v)					the sum of the lanes
+ *	simd_sum4(v, sums)			the sums of the lanes of four registers
+ *
+ * Batches go through four vectors at a time: a load of the query serves four of them, and eight
+ * independent sums keep two multiply-add units of four cycles busy.
+ */
+#include <math.h>
+
+#include "kernels.h"
+
+#define SIMD_FUNCTION SIMD_TARGET static
+#define SIMD_INLINE	  SIMD_TARGET static inline __attribute__((always_inline))
+
+#define GROUP 4 /* vectors computed together in a batch */
+
+/* What the elements of a vector are made from. */
+typedef enum ElementKind
+{
+	ELEMENT_FLOAT,	  /* float32 */
+	ELEMENT_SQ8,	  /* offset + step * value of a Sq8Code */
+	ELEMENT_SQ8_VALUE /* the value alone */
+} ElementKind;
+
+/* One vector to compute the distance to; only what its ElementKind needs is used. */
+typedef struct SimdVector
+{
+	const float *floats;
+	const uint8_t *values;
+	Simd offset;
+	Simd step;
+} SimdVector;
+
+SIMD_INLINE SimdVector
+simd_vector_open(ElementKind kind, const void *vector)
+{
+	SimdVector opened = {.floats = (const float *) vector, .values = NULL};
+
+	opened.offset = simd_zero();
+	opened.step = simd_zero();
+	if (kind != ELEMENT_FLOAT)
+		opened.values = ((const Sq8Code *) vector)->values;
+	if (kind == ELEMENT_SQ8)
+	{
+		opened.offset = simd_broadcast(((const Sq8Code *) vector)->offset);
+		opened.step = simd_broadcast(((const Sq8Code *) vector)->step);
+	}
+	return opened;
+}
+
+SIMD_INLINE Simd
+simd_elements(ElementKind kind, const SimdVector *vector, uint32_t i)
+{
+	Simd values;
+
+	if (kind == ELEMENT_FLOAT)
+		return simd_load(vector->floats + i);
+	values = simd_load_codes(vector->values + i);
+	if (kind == ELEMENT_SQ8_VALUE)
+		return values;
+	return simd_multiply_add(vector->step, values, vector->offset);
+}
+
+SIMD_INLINE Simd
+simd_elements_tail(ElementKind kind, const SimdVector *vector, uint32_t i, uint32_t n)
+{
+	Simd values;
+
+	if (kind == ELEMENT_FLOAT)
+		return simd_load_tail(vector->floats + i, n);
+	values = simd_load_codes_tail(vector->values + i, n);
+	if (kind == ELEMENT_SQ8_VALUE)
+		return values;
+	/* The offset must not show in the lanes behind the end. */
+	return simd_keep(simd_multiply_add(vector->step, values, vector->offset), n);
+}
+
+/* sum + the term of the distance; zero in the lanes where a and b are zero. */
+SIMD_INLINE Simd
+simd_add_term(DistanceMetric metric, Simd sum, Simd a, Simd b)
+{
+	if (metric == DISTANCE_L2)
+	{
+		Simd difference = simd_subtract(a, b);
+
+		return simd_multiply_add(difference, difference, sum);
+	}
+	if (metric == DISTANCE_L1)
+		return simd_add(sum, simd_absolute(simd_subtract(a, b)));
+	return simd_multiply_add(a, b, sum);
+}
+
+/* The sum of the terms for one vector, in four independent sums. */
+SIMD_INLINE float
+simd_sum_terms(DistanceMetric metric, ElementKind kind, const float *query, const void *vector,
+			   uint32_t dimensions)
+{
+	SimdVector opened = simd_vector_open(kind, vector);
+	Simd sum0 = simd_zero();
+	Simd sum1 = simd_zero();
+	Simd sum2 = simd_zero();
+	Simd sum3 = simd_zero();
+	uint32_t i = 0;
+
+	for (; i + 4 * SIMD_LANES <= dimensions; i += 4 * SIMD_LANES)
+	{
+		uint32_t i1 = i + SIMD_LANES;
+		uint32_t i2 = i + 2 * SIMD_LANES;
+		uint32_t i3 = i + 3 * SIMD_LANES;
+
+		sum0 = simd_add_term(metric, sum0, simd_load(query + i), simd_elements(kind, &opened, i));
+		sum1 = simd_add_term(metric, sum1, simd_load(query + i1), simd_elements(kind, &opened, i1));
+		sum2 = simd_add_term(metric, sum2, simd_load(query + i2), simd_elements(kind, &opened, i2));
+		sum3 = simd_add_term(metric, sum3, simd_load(query + i3), simd_elements(kind, &opened, i3));
+	}
+	for (; i + SIMD_LANES <= dimensions; i += SIMD_LANES)
+		sum0 = simd_add_term(metric, sum0, simd_load(query + i), simd_elements(kind, &opened, i));
+	if (i < dimensions)
+		sum1 = simd_add_term(metric, sum1, simd_load_tail(query + i, dimensions - i),
+							 simd_elements_tail(kind, &opened, i, dimensions - i));
+	return simd_sum(simd_add(simd_add(sum0, sum2), simd_add(sum1, sum3)));
+}
+
+/* The same for GROUP vectors at once, in two independent sums each. */
+SIMD_INLINE void
+simd_sum_terms_group(DistanceMetric metric, ElementKind kind, const float *query,
+					 const void *const *vectors, uint32_t dimensions, float *sums)
+{
+	SimdVector opened[GROUP];
+	Simd even[GROUP];
+	Simd odd[GROUP];
+	uint32_t i = 0;
+
+#pragma GCC unroll 4
+	for (uint32_t v = 0; v < GROUP; v++)
+	{
+		opened[v] = simd_vector_open(kind, vectors[v]);
+		even[v] = simd_zero();
+		odd[v] = simd_zero();
+	}
+	for (; i + 2 * SIMD_LANES <= dimensions; i += 2 * SIMD_LANES)
+	{
+		Simd query_even = simd_load(query + i);
+		Simd query_odd = simd_load(query + i + SIMD_LANES);
+
+#pragma GCC unroll 4
+		for (uint32_t v = 0; v < GROUP; v++)
+		{
+			even[v] =
+				simd_add_term(metric, even[v], query_even, simd_elements(kind, &opened[v], i));
+			odd[v] = simd_add_term(metric, odd[v], query_odd,
+								   simd_elements(kind, &opened[v], i + SIMD_LANES));
+		}
+	}
+	if (i + SIMD_LANES <= dimensions)
+	{
+		Simd query_even = simd_load(query + i);
+
+#pragma GCC unroll 4
+		for (uint32_t v = 0; v < GROUP; v++)
+			even[v] =
+				simd_add_term(metric, even[v], query_even, simd_elements(kind, &opened[v], i));
+		i += SIMD_LANES;
+	}
+	if (i < dimensions)
+	{
+		uint32_t n = dimensions - i;
+		Simd query_tail = simd_load_tail(query + i, n);
+
+#pragma GCC unroll 4
+		for (uint32_t v = 0; v < GROUP; v++)
+			odd[v] = simd_add_term(metric, odd[v], query_tail,
+								   simd_elements_tail(kind, &opened[v], i, n));
+	}
+#pragma GCC unroll 4
+	for (uint32_t v = 0; v < GROUP; v++)
+		even[v] = simd_add(even[v], odd[v]);
+	simd_sum4(even, sums);
+}
+
+/* From the sum of the terms to the distance. */
+SIMD_INLINE float
+simd_distance(DistanceMetric metric, ElementKind kind, const void *vector, double query_sum,
+			  float sum)
+{
+	if (kind == ELEMENT_SQ8_VALUE)
+	{
+		const Sq8Code *code = (const Sq8Code *) vector;
+
+		/* In double, where two large parts of opposite sign don't overflow. */
+		return (float) -(code->offset * query_sum + code->step * (double) sum);
+	}
+	return metric == DISTANCE_INNER_PRODUCT ? -sum : sum;
+}
+
+SIMD_INLINE void
+simd_batch(DistanceMetric metric, ElementKind kind, const float *query, double query_sum,
+		   const void *const *vectors, uint32_t count, uint32_t dimensions, float *distances)
+{
+	size_t bytes =
+		kind == ELEMENT_FLOAT ? dimensions * sizeof(float) : sizeof(Sq8Code) + dimensions;
+	uint32_t i = 0;
+
+	batch_prefetch_first(vectors, count, bytes);
+	for (; i + GROUP <= count; i += GROUP)
+	{
+		float sums[GROUP];
+
+		batch_prefetch_next(vectors, count, i, GROUP, bytes);
+		simd_sum_terms_group(metric, kind, query, vectors + i, dimensions, sums);
+		for (uint32_t v = 0; v < GROUP; v++)
+			distances[i + v] = simd_distance(metric, kind, vectors[i + v], query_sum, sums[v]);
+	}
+	for (; i < count; i++)
+		distances[i] = simd_distance(metric, kind, vectors[i], query_sum,
+									 simd_sum_terms(metric, kind, query, vectors[i], dimensions));
+}
+
+SIMD_FUNCTION float
+l2_squared(const float *a, const float *b, uint32_t dimensions)
+{
+	return simd_sum_terms(DISTANCE_L2, ELEMENT_FLOAT, a, b, dimensions);
+}
+
+SIMD_FUNCTION float
+inner_product(const float *a, const float *b, uint32_t dimensions)
+{
+	return simd_sum_terms(DISTANCE_INNER_PRODUCT, ELEMENT_FLOAT, a, b, dimensions);
+}
+
+SIMD_FUNCTION float
+l1(const float *a, const float *b, uint32_t dimensions)
+{
+	return simd_sum_terms(DISTANCE_L1, ELEMENT_FLOAT, a, b, dimensions);
+}
+
+SIMD_FUNCTION double
+cosine_similarity(const float *a, const float *b, uint32_t dimensions)
+{
+	Simd dot[2] = {simd_zero(), simd_zero()};
+	Simd norm_a[2] = {simd_zero(), simd_zero()};
+	Simd norm_b[2] = {simd_zero(), simd_zero()};
+	double norms;
+	uint32_t i = 0;
+
+	for (; i + 2 * SIMD_LANES <= dimensions; i += 2 * SIMD_LANES)
+	{
+#pragma GCC unroll 2
+		for (uint32_t half = 0; half < 2; half++)
+		{
+			Simd x = simd_load(a + i + half * SIMD_LANES);
+			Simd y = simd_load(b + i + half * SIMD_LANES);
+
+			dot[half] = simd_multiply_add(x, y, dot[half]);
+			norm_a[half] = simd_multiply_add(x, x, norm_a[half]);
+			norm_b[half] = simd_multiply_add(y, y, norm_b[half]);
+		}
+	}
+	while (i < dimensions)
+	{
+		uint32_t left = dimensions - i;
+		uint32_t n = left < SIMD_LANES ? left : SIMD_LANES;
+		Simd x = n == SIMD_LANES ? simd_load(a + i) : simd_load_tail(a + i, n);
+		Simd y = n == SIMD_LANES ? simd_load(b + i) : simd_load_tail(b + i, n);
+
+		dot[0] = simd_multiply_add(x, y, dot[0]);
+		norm_a[0] = simd_multiply_add(x, x, norm_a[0]);
+		norm_b[0] = simd_multiply_add(y, y, norm_b[0]);
+		i += n;
+	}
+	norms = (double) simd_sum(simd_add(norm_a[0], norm_a[1])) *
+			(double) simd_sum(simd_add(norm_b[0], norm_b[1]));
+	return (double) simd_sum(simd_add(dot[0], dot[1])) / sqrt(norms);
+}
+
+SIMD_FUNCTION void
+l2_squared_batch(const float *query, const void *const *vectors, uint32_t count,
+				 uint32_t dimensions, float *distances)
+{
+	simd_batch(DISTANCE_L2, ELEMENT_FLOAT, query, 0.0, vectors, count, dimensions, distances);
+}
+
+SIMD_FUNCTION void
+negative_inner_product_batch(const float *query, const void *const *vectors, uint32_t count,
+							 uint32_t dimensions, float *distances)
+{
+	simd_batch(DISTANCE_INNER_PRODUCT, ELEMENT_FLOAT, query, 0.0, vectors, count, dimensions,
+			   distances);
+}
+
+SIMD_FUNCTION void
+l1_batch(const float *query, const void *const *vectors, uint32_t count, uint32_t dimensions,
+		 float *distances)
+{
+	simd_batch(DISTANCE_L1, ELEMENT_FLOAT, query, 0.0, vectors, count, dimensions, distances);
+}
+
+SIMD_FUNCTION void
+sq8_l2_squared_batch(const float *query, const void *const *codes, uint32_t count,
+					 uint32_t dimensions, float *distances)
+{
+	simd_batch(DISTANCE_L2, ELEMENT_SQ8, query, 0.0, codes, count, dimensions, distances);
+}
+
+SIMD_FUNCTION void
+sq8_negative_inner_product_batch(const float *query, double query_sum, const void *const *codes,
+								 uint32_t count, uint32_t dimensions, float *distances)
+{
+	simd_batch(DISTANCE_INNER_PRODUCT, ELEMENT_SQ8_VALUE, query, query_sum, codes, count,
+			   dimensions, distances);
+}
+
+SIMD_FUNCTION void
+sq8_l1_batch(const float *query, const void *const *codes, uint32_t count, uint32_t dimensions,
+			 float *distances)
+{
+	simd_batch(DISTANCE_L1, ELEMENT_SQ8, query, 0.0, codes, count, dimensions, distances);
+}
+
+const DistanceKernels SIMD_KERNELS = {
+	.name = SIMD_NAME,
+	.l2_squared = l2_squared,
+	.inner_product = inner_product,
+	.l1 = l1,
+	.cosine_similarity = cosine_similarity,
+	.l2_squared_batch = l2_squared_batch,
+	.negative_inner_product_batch = negative_inner_product_batch,
+	.l1_batch = l1_batch,
+	.sq8_l2_squared_batch = sq8_l2_squared_batch,
+	.sq8_negative_inner_product_batch = sq8_negative_inner_product_batch,
+	.sq8_l1_batch = sq8_l1_batch,
+};

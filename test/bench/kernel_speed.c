@@ -1,0 +1,133 @@
+/*
+ * kernel_speed.c
+ *		Nanoseconds per distance of every set of kernels that this machine can run.
+ *
+ *		cc -std=gnu11 -O3 -Iinclude test/bench/kernel_speed.c src/distance/[a-z]*.c \
+ *			src/quantizer/[a-z]*.c -lm -o /tmp/kernel_speed && /tmp/kernel_speed [megabytes] [set]
+ *
+ * Batches of 32, as of one hop in a graph, in two states: the same 32 vectors again and again (in
+ * the cache: what the arithmetic costs), and 32 random ones of an array of so many megabytes
+ * (default 1024: what the memory costs; 4 kB pages unless the kernel gives larger ones).
+ * Not a test: nothing is checked, and the figures depend on the machine.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "distance/distance.h"
+#include "quantizer/quantizer.h"
+
+#define BATCH 32
+
+static volatile float sink;
+
+static double
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double) t.tv_sec * 1e9 + (double) t.tv_nsec;
+}
+
+static uint64_t random_state = 88172645463325252ULL;
+
+static uint64_t
+random_next(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+/* The best of several rounds; random ids are drawn outside of the time that is measured. */
+static double
+measure(const QuantizerQuery *query, const char *array, size_t slots, size_t slot_size, int batch)
+{
+	enum
+	{
+		HOPS = 200
+	};
+	static const void *pointers[HOPS][BATCH];
+	float distances[BATCH];
+	double best = 1e30;
+
+	for (int round = 0; round < 25; round++)
+	{
+		double start;
+
+		for (int hop = 0; hop < HOPS; hop++)
+			for (int i = 0; i < batch; i++)
+				pointers[hop][i] =
+					array + (slots > BATCH ? random_next() % slots : (size_t) i) * slot_size;
+		start = now_ns();
+		for (int hop = 0; hop < HOPS; hop++)
+		{
+			query->routine->distances(query, pointers[hop], (uint32_t) batch, distances);
+			sink = distances[0];
+		}
+		start = (now_ns() - start) / HOPS / batch;
+		if (start < best)
+			best = start;
+	}
+	return best;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const uint32_t lengths[] = {100, 128, 768, 1536};
+	static const DistanceMetric metrics[] = {DISTANCE_L2, DISTANCE_INNER_PRODUCT, DISTANCE_L1};
+	static const char *const metric_names[] = {"l2", "ip", "cosine", "l1"};
+	size_t bytes = (size_t) (argc > 1 ? atoi(argv[1]) : 1024) << 20;
+	uint32_t sets_count;
+	const DistanceKernels *const *sets = distance_kernels_available(&sets_count);
+	char *array = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (array == MAP_FAILED)
+	{
+		perror("mmap");
+		return 1;
+	}
+	if (getenv("KERNEL_SPEED_HUGE") != NULL)
+		madvise(array, bytes, MADV_HUGEPAGE);
+	else
+		madvise(array, bytes, MADV_NOHUGEPAGE);
+	/* Small values whatever the bytes are read as: no denormals, no NaN. */
+	memset(array, 0x3f, bytes);
+
+	printf("%-8s %-5s %-7s %6s %12s %12s\n", "set", "code", "metric", "dims", "cached ns",
+		   "random ns");
+	for (uint32_t s = 0; s < sets_count; s++)
+	{
+		if (argc > 2 && strcmp(argv[2], sets[s]->name) != 0)
+			continue;
+		distance_kernels = sets[s];
+		for (int kind = QUANTIZER_NONE; kind <= QUANTIZER_SQ8; kind++)
+			for (size_t m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++)
+				for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++)
+				{
+					const QuantizerRoutine *routine = quantizer_routine((QuantizerKind) kind);
+					uint32_t dimensions = lengths[l];
+					size_t slot_size = routine->code_size(dimensions);
+					QuantizerQuery *query = malloc(routine->query_size(dimensions));
+					float *vector = malloc(dimensions * sizeof(float));
+
+					for (uint32_t i = 0; i < dimensions; i++)
+						vector[i] = (float) (random_next() % 1000) / 1000.0f;
+					routine->prepare_query(NULL, metrics[m], vector, dimensions, query);
+					printf("%-8s %-5s %-7s %6u %12.1f %12.1f\n", sets[s]->name, routine->name,
+						   metric_names[metrics[m]], dimensions,
+						   measure(query, array, BATCH, slot_size, BATCH),
+						   measure(query, array, bytes / slot_size, slot_size, BATCH));
+					fflush(stdout);
+					free(vector);
+					free(query);
+				}
+	}
+	return 0;
+}
