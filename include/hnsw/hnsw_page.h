@@ -64,7 +64,7 @@ typedef struct HnswMeta
 {
 	uint16 m;
 	uint16 ef_construction;
-	uint32 entry;		/* ordinal of the entry point, INVALID_ORDINAL = empty index */
+	uint32 entry; /* ordinal of the entry point, INVALID_ORDINAL = empty index */
 	uint32 entry_level;
 	uint32 upper_count; /* slots of HNSW_UPPER handed out */
 } HnswMeta;

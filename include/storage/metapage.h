@@ -18,7 +18,7 @@
 #include "storage/page.h"
 #include "utils/relcache.h"
 
-#define STORAGE_MAGIC 0x56535458
+#define STORAGE_MAGIC		   0x56535458
 #define STORAGE_FORMAT_VERSION 1
 
 /* "No ordinal": the end of the free list, an absent neighbor, an empty index's entry point */
@@ -110,6 +110,9 @@ StaticAssertDecl(sizeof(IndexMeta) <= STORAGE_PAYLOAD_SIZE, "metapage must fit a
  * the next relcache invalidation that is accepted, so not across a call that may open a relation.
  */
 extern const IndexMeta *storage_meta_get(Relation index);
+
+/* Copy metadata without the room of runs that are not in use. */
+extern void storage_meta_copy(IndexMeta *to, const IndexMeta *from);
 
 /* The same, of a metapage that the caller has locked: checks it and returns it in place. */
 extern IndexMeta *storage_meta_of_page(Relation index, Page page);

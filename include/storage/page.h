@@ -34,8 +34,8 @@ typedef enum StoragePageKind
 
 typedef struct StoragePageOpaque
 {
-	uint16 kind;	/* StoragePageKind */
-	uint16 array;	/* which page array, for STORAGE_PAGE_ARRAY */
+	uint16 kind;  /* StoragePageKind */
+	uint16 array; /* which page array, for STORAGE_PAGE_ARRAY */
 	uint16 unused;
 	uint16 page_id; /* STORAGE_PAGE_ID, the last bytes of the page, for pg_filedump and friends */
 } StoragePageOpaque;
@@ -44,13 +44,12 @@ typedef struct StoragePageOpaque
 
 /* Payload: from the page header to the special area */
 #define STORAGE_PAYLOAD_OFFSET MAXALIGN(SizeOfPageHeaderData)
-#define STORAGE_PAYLOAD_SIZE \
-	(BLCKSZ - STORAGE_PAYLOAD_OFFSET - MAXALIGN(sizeof(StoragePageOpaque)))
+#define STORAGE_PAYLOAD_SIZE   (BLCKSZ - STORAGE_PAYLOAD_OFFSET - MAXALIGN(sizeof(StoragePageOpaque)))
 
 #define STORAGE_METAPAGE_BLOCK 0
 
 /* Settle map geometry: 8-byte stamps, one for each group of blocks */
-#define SETTLE_GROUP_BLOCKS 16
+#define SETTLE_GROUP_BLOCKS	  16
 #define SETTLE_STAMPS_PER_MAP (STORAGE_PAYLOAD_SIZE / sizeof(uint64))
 #define SETTLE_BLOCKS_PER_MAP (SETTLE_STAMPS_PER_MAP * SETTLE_GROUP_BLOCKS)
 

@@ -70,6 +70,9 @@ page_array_place(const PageArrayMeta *array, uint32 ordinal)
 	return place;
 }
 
+/* Extend the file with zeroed blocks to at least `blocks`; under the relation extension lock. */
+extern void storage_extend_file(Relation index, BlockNumber blocks);
+
 /* Make the array's capacity at least `slots`, extending the file and WAL-logging the new run. */
 extern void page_array_grow(Relation index, PageArrayId array, uint32 slots);
 

@@ -31,15 +31,13 @@ typedef struct PageWrite
 	uint32 data_block;
 	IndexMeta *meta; /* registered metapage, or NULL */
 	Buffer meta_buffer;
-	bool meta_is_callers;
-	Buffer map_buffer;
 } PageWrite;
 
 extern void page_write_begin(PageWrite *write, Relation index);
 
 /* Register the array page in `buffer`; at most one a write.  `fresh` pages are initialised. */
-extern Page page_write_page(PageWrite *write, Buffer buffer, uint32 data_block, bool fresh,
-							uint16 array);
+extern Page
+page_write_page(PageWrite *write, Buffer buffer, uint32 data_block, bool fresh, uint16 array);
 
 /* Register the metapage in `buffer` (locked exclusively by the caller); returns it to change. */
 extern IndexMeta *page_write_metapage(PageWrite *write, Buffer buffer);

@@ -32,20 +32,22 @@ typedef struct SettleMapPage
 typedef struct SettleView
 {
 	Relation index;
-	XLogRecPtr redo;		/* R */
-	bool nothing_settled;	/* wrong locator, or base stamp above R */
+	XLogRecPtr redo;		 /* R */
+	bool nothing_settled;	 /* wrong locator, or base stamp above R */
 	bool everything_settled; /* newest stamp not above R */
-	bool trust_build;		/* stamp 0 is settled */
+	bool trust_build;		 /* stamp 0 is settled */
 	XLogRecPtr base_stamp;
 	uint32 map_page_count;
-	Buffer *map_buffers;	/* pinned on demand; InvalidBuffer = not yet */
+	Buffer *map_buffers; /* pinned on demand; InvalidBuffer = not yet */
 	uint32 group_count;
-	uint8 *verdicts;		/* per group, two bits: unknown, settled, unsettled */
+	uint8 *verdicts; /* per group, two bits: unknown, settled, unsettled */
 } SettleView;
 
 /* Memory comes from the current context; pins are the caller's resource owner's. */
 extern void settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta);
 extern void settle_view_end(SettleView *view);
+
+extern void settle_view_release_pins(SettleView *view);
 
 /* Forget pins and verdicts, and learn R anew (a rescan with a later snapshot). */
 extern void settle_view_refresh(SettleView *view, const IndexMeta *meta);

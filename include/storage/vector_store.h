@@ -65,8 +65,8 @@ typedef struct StorageReader
 {
 	Relation index;
 	const VectorStoreRoutine *store;
-	const char *reason; /* why this store, in words, for vectorstore_index_info */
-	const IndexMeta *meta;
+	const char *reason;	   /* why this store, in words, for vectorstore_index_info */
+	IndexMeta *meta;	   /* the reader's own copy, as of begin or refresh */
 	MemoryContext context; /* everything below lives there */
 	bool guarded;		   /* slots may be mapped: reads need mapped_read_call */
 	bool copy_out;		   /* buffer slots are copied under a share lock (recovery, few buffers) */
@@ -78,17 +78,19 @@ typedef struct StorageReader
 	char *scratch;		   /* copies of this batch's slots */
 	Size scratch_size;
 	bool cold; /* the last batches waited for the disk: prefetch */
-
-	uint64 pages_pinned; /* distinct pages pinned since begin, for statistics */
 } StorageReader;
 
 /*
- * The store that reads of this index use now, and why.  `snapshot` is the scan's (NULL = none: an
- * insert, which may use the map, since what it reads through it is advice alone).
+ * The store that reads of this index use now, and why.  `wanted` is the index's option (this layer
+ * does not know options); `snapshot` is the scan's (NULL = an insert, which may use the map, since
+ * what it reads through it is advice alone).
  */
-extern StorageKind storage_effective_kind(Relation index, Snapshot snapshot, const char **reason);
+extern StorageKind
+storage_effective_kind(Relation index, StorageKind wanted, Snapshot snapshot, const char **reason);
 
-extern StorageReader *storage_reader_begin(Relation index, Snapshot snapshot);
+/* Begin reading; memory in the current context, which the reader must not outlive.  A snapshot
+ * must have been taken before. */
+extern StorageReader *storage_reader_begin(Relation index, StorageKind wanted, Snapshot snapshot);
 /* Takes a new look at metapage and settle map; for a rescan. */
 extern void storage_reader_refresh(StorageReader *reader);
 extern void storage_reader_release_pins(StorageReader *reader);
@@ -126,6 +128,12 @@ storage_reader_run(StorageReader *reader, MappedReadSection section, void *argum
 
 /* Copy one slot out (consistent under a share lock where it is read through buffers). */
 extern void storage_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, void *slot);
+
+/* For the stores: room for copies of one batch's slots, at least `size` bytes. */
+extern char *storage_reader_scratch(StorageReader *reader, Size size);
+/* For the stores: copy a slot out through shared buffers, each page under a share lock. */
+extern void
+buffer_pool_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, char *slot);
 
 extern const VectorStoreRoutine *vector_store_routine(StorageKind kind);
 extern const VectorStoreRoutine buffer_pool_store;

@@ -1,0 +1,34 @@
+/*
+ * storage/pin_cache.h
+ *		Pages that a reader keeps pinned, so that it pays for each page once.
+ *
+ * What a pin costs is the look-up in the buffer mapping, not the lock: a scan
+ * comes back to its pages, and a backend remembers for many blocks which buffer
+ * held them last (ReadRecentBuffer verifies that).  The cache is bounded; when a
+ * batch would not fit it is emptied first, so addresses of one batch stay valid.
+ */
+#ifndef STORAGE_PIN_CACHE_H
+#define STORAGE_PIN_CACHE_H
+
+#include "storage/metapage.h"
+
+typedef struct PinCache PinCache;
+
+/* Pins that one reader may hold, from the size of shared buffers and the number of backends. */
+extern uint32 pin_cache_limit(Relation index);
+
+extern PinCache *pin_cache_create(Relation index, uint32 limit);
+extern void pin_cache_release(PinCache *cache);
+extern void pin_cache_destroy(PinCache *cache);
+
+/* Make room for `pages` more pages (at most the limit). */
+extern void pin_cache_reserve(PinCache *cache, uint32 pages);
+
+/* Hint that pages of these data blocks are about to be asked for. */
+extern void
+pin_cache_prefetch_descriptors(PinCache *cache, const uint32 *data_blocks, uint32 count);
+
+/* The pinned buffer of a data block of an array; the page's kind has been checked. */
+extern Buffer pin_cache_get(PinCache *cache, PageArrayId array, uint32 data_block);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * storage/page_write.c
+ *		The write side of the settle protocol: a page, its group's stamp and the
+ *		metapage's newest stamp change in one generic WAL record.
+ *
+ * At most four pages a record (MAX_GENERIC_XLOG_PAGES): an array page, the
+ * metapage, a settle map page.  Locks are taken in that order.
+ *
+ * Stamping goes for every permanent relation, also where it is not WAL-logged
+ * (created in this transaction under wal_level = minimal): whether a change is
+ * in the file depends on checkpoints, not on WAL, and the transaction's commit
+ * may log the pages without writing them to the file.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "storage/page_write.h"
+#include "storage/proc.h"
+#include "storage/settle_map.h"
+
+void
+page_write_begin(PageWrite *write, Relation index)
+{
+	memset(write, 0, sizeof(PageWrite));
+	write->index = index;
+	write->xlog = GenericXLogStart(index);
+}
+
+Page
+page_write_page(PageWrite *write, Buffer buffer, uint32 data_block, bool fresh, uint16 array)
+{
+	Page page;
+
+	Assert(!write->has_page);
+	Assert(BufferGetBlockNumber(buffer) == storage_block_of_data_block(data_block));
+	page = GenericXLogRegisterBuffer(write->xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+	if (fresh)
+		storage_page_init(page, STORAGE_PAGE_ARRAY, array);
+	write->has_page = true;
+	write->data_block = data_block;
+	return page;
+}
+
+IndexMeta *
+page_write_metapage(PageWrite *write, Buffer buffer)
+{
+	Page page = GenericXLogRegisterBuffer(write->xlog, buffer, 0);
+
+	write->meta_buffer = buffer;
+	write->meta = storage_meta_of_page(write->index, page);
+	return write->meta;
+}
+
+/*
+ * Put the stamp of the page's group, and the newest stamp, above the redo pointer.  The caller
+ * has set DELAY_CHKPT_START.  Buffers that this function locks stay locked, for the caller.
+ */
+static void
+set_stamps(PageWrite *write, Buffer meta_buffer, Buffer map_buffer, bool *meta_locked,
+		   bool *map_locked)
+{
+	uint32 at = (write->data_block / SETTLE_GROUP_BLOCKS) % SETTLE_STAMPS_PER_MAP;
+	XLogRecPtr redo = GetRedoRecPtr();
+	volatile uint64 *stamp = &SettleMapPageGet(BufferGetPage(map_buffer))->stamps[at];
+	volatile XLogRecPtr *newest = &StorageMetaPageGet(BufferGetPage(meta_buffer))->newest_stamp;
+
+	/* Stamps only go up, so what is above the pointer without a lock stays above it. */
+	if (write->meta != NULL)
+		write->meta->newest_stamp = Max(write->meta->newest_stamp, redo + 1);
+	else if (*newest <= redo)
+	{
+		IndexMeta *meta;
+
+		LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
+		*meta_locked = true;
+		meta = StorageMetaPageGet(GenericXLogRegisterBuffer(write->xlog, meta_buffer, 0));
+		meta->newest_stamp = Max(meta->newest_stamp, redo + 1);
+	}
+
+	if (*stamp <= redo)
+	{
+		SettleMapPage *map;
+
+		LockBuffer(map_buffer, BUFFER_LOCK_EXCLUSIVE);
+		*map_locked = true;
+		map = SettleMapPageGet(GenericXLogRegisterBuffer(write->xlog, map_buffer, 0));
+		map->stamps[at] = Max(map->stamps[at], redo + 1);
+	}
+}
+
+void
+page_write_finish(PageWrite *write)
+{
+	Relation index = write->index;
+	Buffer meta_buffer = InvalidBuffer;
+	Buffer map_buffer = InvalidBuffer;
+	bool meta_locked = false;
+	bool map_locked = false;
+
+	if (!write->has_page || index->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
+	{
+		GenericXLogFinish(write->xlog);
+		return;
+	}
+
+	/* All that may fail or wait for the disk comes before the checkpointer is held back. */
+	map_buffer = ReadBuffer(index, storage_settle_map_block(write->data_block));
+	storage_page_check(index, BufferGetPage(map_buffer), BufferGetBlockNumber(map_buffer),
+					   STORAGE_PAGE_SETTLE_MAP, 0);
+	meta_buffer =
+		write->meta != NULL ? write->meta_buffer : ReadBuffer(index, STORAGE_METAPAGE_BLOCK);
+
+	Assert((MyProc->delayChkptFlags & DELAY_CHKPT_START) == 0);
+	MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+	set_stamps(write, meta_buffer, map_buffer, &meta_locked, &map_locked);
+	GenericXLogFinish(write->xlog);
+	MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
+
+	if (map_locked)
+		LockBuffer(map_buffer, BUFFER_LOCK_UNLOCK);
+	ReleaseBuffer(map_buffer);
+	if (meta_locked)
+		LockBuffer(meta_buffer, BUFFER_LOCK_UNLOCK);
+	if (write->meta == NULL)
+		ReleaseBuffer(meta_buffer);
+}
+
+void
+page_write_abort(PageWrite *write)
+{
+	GenericXLogAbort(write->xlog);
+}
+
+void
+page_write_new_settle_map(Relation index, BlockNumber block)
+{
+	Buffer buffer = ReadBuffer(index, block);
+	Page page;
+
+	Assert(storage_block_is_settle_map(block));
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(buffer);
+	if (PageIsNew(page))
+	{
+		GenericXLogState *xlog = GenericXLogStart(index);
+
+		page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
+		storage_page_init(page, STORAGE_PAGE_SETTLE_MAP, 0);
+		GenericXLogFinish(xlog);
+	}
+	else
+		storage_page_check(index, page, block, STORAGE_PAGE_SETTLE_MAP, 0);
+	UnlockReleaseBuffer(buffer);
+}

@@ -1,0 +1,193 @@
+/*
+ * storage/pin_cache.c
+ *		Pages kept pinned by a reader, and the backend's memory of which buffer
+ *		held a block last.
+ *
+ * Both tables are keyed by block; the second one is direct-mapped, survives
+ * scans and is a hint only (ReadRecentBuffer compares the buffer's tag).  Local
+ * buffers of temporary indexes go without it.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "storage/buf_internals.h"
+#include "storage/pin_cache.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#define MIN_PINS 8
+#define MAX_PINS 1024
+
+#define RECENT_BUFFERS 65536
+
+typedef struct PinnedPage
+{
+	Buffer buffer; /* InvalidBuffer = free */
+	uint32 data_block;
+} PinnedPage;
+
+struct PinCache
+{
+	Relation index;
+	uint32 limit;
+	uint32 count;
+	uint32 mask;
+	uint32 locator_hash;
+	bool use_recent;
+	PinnedPage *pages; /* open addressing by data block */
+};
+
+typedef struct RecentBuffer
+{
+	BlockNumber block;
+	Buffer buffer;
+} RecentBuffer;
+
+static RecentBuffer *recent_buffers = NULL;
+
+uint32
+pin_cache_limit(Relation index)
+{
+	int buffers = RelationUsesLocalBuffers(index) ? num_temp_buffers : NBuffers;
+	int share = RelationUsesLocalBuffers(index) ? buffers / 4 : buffers / Max(MaxBackends, 1);
+
+	return (uint32) Min(Max(share, MIN_PINS), MAX_PINS);
+}
+
+PinCache *
+pin_cache_create(Relation index, uint32 limit)
+{
+	PinCache *cache = palloc(sizeof(PinCache));
+	uint32 capacity = pg_nextpower2_32(limit * 2);
+
+	cache->index = index;
+	cache->limit = limit;
+	cache->count = 0;
+	cache->mask = capacity - 1;
+	cache->locator_hash = (uint32) vs_locator_relation(vs_relation_locator(index)) * 0x9E3779B1U;
+	cache->use_recent = !RelationUsesLocalBuffers(index);
+	cache->pages = palloc0(capacity * sizeof(PinnedPage));
+
+	if (cache->use_recent && recent_buffers == NULL)
+		recent_buffers =
+			MemoryContextAllocZero(TopMemoryContext, RECENT_BUFFERS * sizeof(RecentBuffer));
+	return cache;
+}
+
+void
+pin_cache_release(PinCache *cache)
+{
+	if (cache->count == 0)
+		return;
+	for (uint32 i = 0; i <= cache->mask; i++)
+	{
+		if (BufferIsValid(cache->pages[i].buffer))
+		{
+			ReleaseBuffer(cache->pages[i].buffer);
+			cache->pages[i].buffer = InvalidBuffer;
+		}
+	}
+	cache->count = 0;
+}
+
+void
+pin_cache_destroy(PinCache *cache)
+{
+	pin_cache_release(cache);
+	pfree(cache->pages);
+	pfree(cache);
+}
+
+void
+pin_cache_reserve(PinCache *cache, uint32 pages)
+{
+	if (cache->count + pages > cache->limit)
+		pin_cache_release(cache);
+}
+
+static inline uint32
+hash_block(uint32 data_block)
+{
+	return data_block * 0x9E3779B1U;
+}
+
+static inline RecentBuffer *
+recent_entry(PinCache *cache, BlockNumber block)
+{
+	return &recent_buffers[(hash_block(block) ^ cache->locator_hash) >> 16];
+}
+
+/* The cache's slot for a block: its page, or the free slot where it belongs. */
+static inline PinnedPage *
+find(PinCache *cache, uint32 data_block)
+{
+	uint32 at = (hash_block(data_block) >> 8) & cache->mask;
+
+	while (BufferIsValid(cache->pages[at].buffer) && cache->pages[at].data_block != data_block)
+		at = (at + 1) & cache->mask;
+	return &cache->pages[at];
+}
+
+void
+pin_cache_prefetch_descriptors(PinCache *cache, const uint32 *data_blocks, uint32 count)
+{
+	if (!cache->use_recent)
+		return;
+	for (uint32 i = 0; i < count; i++)
+	{
+		RecentBuffer *entry = recent_entry(cache, storage_block_of_data_block(data_blocks[i]));
+
+		if (BufferIsValid(entry->buffer))
+			__builtin_prefetch(GetBufferDescriptor(entry->buffer - 1));
+	}
+}
+
+static Buffer
+pin_block(PinCache *cache, BlockNumber block)
+{
+	RecentBuffer *recent;
+	Buffer buffer;
+
+	if (!cache->use_recent)
+		return ReadBuffer(cache->index, block);
+
+	recent = recent_entry(cache, block);
+	if (BufferIsValid(recent->buffer) && recent->block == block &&
+		ReadRecentBuffer(vs_relation_locator(cache->index), MAIN_FORKNUM, block, recent->buffer))
+		return recent->buffer;
+
+	buffer = ReadBuffer(cache->index, block);
+	recent->block = block;
+	recent->buffer = buffer;
+	return buffer;
+}
+
+Buffer
+pin_cache_get(PinCache *cache, PageArrayId array, uint32 data_block)
+{
+	PinnedPage *entry = find(cache, data_block);
+	BlockNumber block;
+	Buffer buffer;
+
+	if (BufferIsValid(entry->buffer))
+		return entry->buffer;
+	if (cache->count >= cache->limit)
+	{
+		pin_cache_release(cache);
+		entry = find(cache, data_block);
+	}
+
+	block = storage_block_of_data_block(data_block);
+	buffer = pin_block(cache, block);
+	entry->buffer = buffer;
+	entry->data_block = data_block;
+	cache->count++;
+
+	/* Replay of a full-page image shows a zeroed page as valid for a moment: lock to look. */
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	storage_page_check(cache->index, BufferGetPage(buffer), block, STORAGE_PAGE_ARRAY, array);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return buffer;
+}

@@ -1,0 +1,191 @@
+/*
+ * storage/settle_map.c
+ *		The read side of the settle protocol, and adoption of a copied file.
+ *
+ * A view takes R and the metapage's stamps after its scan's snapshot.  What the
+ * snapshot can see was changed, and stamped, before the snapshot; so a verdict
+ * reached at any time after it holds for the scan, and is kept.  A stamp is read
+ * under a share lock: replay of a full-page image shows a zeroed page as valid
+ * for a moment, and a stamp of zero would mean "settled".
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "storage/page_write.h"
+#include "storage/proc.h"
+#include "storage/settle_map.h"
+
+#define VERDICT_SETTLED	  1
+#define VERDICT_UNSETTLED 2
+
+bool
+settle_locator_matches(Relation index, const IndexMeta *meta)
+{
+	VsRelFileLocator locator = vs_relation_locator(index);
+
+	return meta->locator_tablespace == vs_locator_tablespace(locator) &&
+		   meta->locator_database == vs_locator_database(locator) &&
+		   meta->locator_relation == vs_locator_relation(locator);
+}
+
+/* Does stamp 0 mean that the file has the group as the build wrote and synced it? */
+static bool
+trust_build(const IndexMeta *meta)
+{
+	return meta->build_tli != 0 && !RecoveryInProgress() &&
+		   meta->build_tli == GetWALInsertionTimeLine();
+}
+
+static void
+judge(SettleView *view, const IndexMeta *meta)
+{
+	TimeLineID timeline;
+
+	GetOldestRestartPoint(&view->redo, &timeline);
+	view->base_stamp = trust_build(meta) ? 0 : meta->base_stamp;
+	view->nothing_settled =
+		!settle_locator_matches(view->index, meta) || view->base_stamp > view->redo;
+	view->everything_settled = !view->nothing_settled && meta->newest_stamp <= view->redo;
+}
+
+/* Room for verdicts and pins, needed only where groups differ. */
+static void
+allocate(SettleView *view, const IndexMeta *meta)
+{
+	view->group_count = (meta->data_block_count + SETTLE_GROUP_BLOCKS - 1) / SETTLE_GROUP_BLOCKS;
+	view->map_page_count =
+		(meta->data_block_count + SETTLE_BLOCKS_PER_MAP - 1) / SETTLE_BLOCKS_PER_MAP;
+	view->verdicts = palloc0(view->group_count / 4 + 1);
+	view->map_buffers = palloc0((view->map_page_count + 1) * sizeof(Buffer));
+}
+
+void
+settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta)
+{
+	memset(view, 0, sizeof(SettleView));
+	view->index = index;
+	judge(view, meta);
+	if (!view->everything_settled && !view->nothing_settled)
+		allocate(view, meta);
+}
+
+void
+settle_view_release_pins(SettleView *view)
+{
+	for (uint32 i = 0; i < view->map_page_count; i++)
+	{
+		if (BufferIsValid(view->map_buffers[i]))
+		{
+			ReleaseBuffer(view->map_buffers[i]);
+			view->map_buffers[i] = InvalidBuffer;
+		}
+	}
+}
+
+void
+settle_view_end(SettleView *view)
+{
+	settle_view_release_pins(view);
+	if (view->verdicts != NULL)
+	{
+		pfree(view->verdicts);
+		pfree(view->map_buffers);
+	}
+	view->verdicts = NULL;
+	view->map_buffers = NULL;
+	view->group_count = 0;
+	view->map_page_count = 0;
+}
+
+void
+settle_view_refresh(SettleView *view, const IndexMeta *meta)
+{
+	Relation index = view->index;
+
+	settle_view_end(view);
+	settle_view_begin(view, index, meta);
+}
+
+static uint64
+read_stamp(Relation index, Buffer buffer, uint32 group)
+{
+	uint64 stamp;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	storage_page_check(index, BufferGetPage(buffer), BufferGetBlockNumber(buffer),
+					   STORAGE_PAGE_SETTLE_MAP, 0);
+	stamp = SettleMapPageGet(BufferGetPage(buffer))->stamps[group % SETTLE_STAMPS_PER_MAP];
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return stamp;
+}
+
+bool
+settle_view_check_group(SettleView *view, uint32 group)
+{
+	uint32 map_page = group / SETTLE_STAMPS_PER_MAP;
+	uint64 stamp;
+	bool settled;
+
+	if (!BufferIsValid(view->map_buffers[map_page]))
+		view->map_buffers[map_page] =
+			ReadBuffer(view->index, storage_settle_map_block(group * SETTLE_GROUP_BLOCKS));
+	stamp = read_stamp(view->index, view->map_buffers[map_page], group);
+	settled = Max(stamp, view->base_stamp) <= view->redo;
+
+	view->verdicts[group >> 2] |= (settled ? VERDICT_SETTLED : VERDICT_UNSETTLED)
+								  << ((group & 3) * 2);
+	return settled;
+}
+
+void
+settle_adopt_file(Relation index)
+{
+	VsRelFileLocator locator = vs_relation_locator(index);
+	Buffer buffer;
+	PageWrite write;
+	IndexMeta *meta;
+
+	if (RecoveryInProgress() || index->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT ||
+		settle_locator_matches(index, storage_meta_get(index)))
+		return;
+
+	buffer = storage_meta_read_buffer(index, BUFFER_LOCK_EXCLUSIVE);
+	page_write_begin(&write, index);
+	meta = page_write_metapage(&write, buffer);
+
+	/* The same steps as for a page: the copied pages are written before the stamp is passed. */
+	MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+	meta->locator_tablespace = vs_locator_tablespace(locator);
+	meta->locator_database = vs_locator_database(locator);
+	meta->locator_relation = vs_locator_relation(locator);
+	meta->build_tli = 0;
+	meta->base_stamp = GetRedoRecPtr() + 1;
+	meta->newest_stamp = Max(meta->newest_stamp, meta->base_stamp);
+	page_write_finish(&write);
+	MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
+	UnlockReleaseBuffer(buffer);
+}
+
+double
+settle_map_settled_share(Relation index, const IndexMeta *meta)
+{
+	SettleView view;
+	uint32 settled = 0;
+	uint32 groups;
+
+	settle_view_begin(&view, index, meta);
+	groups = view.group_count;
+	for (uint32 group = 0; group < groups; group++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		settled += settle_view_check_group(&view, group) ? 1 : 0;
+	}
+	if (view.everything_settled)
+		settled = groups = 1;
+	else if (view.nothing_settled)
+		settled = 0, groups = 1;
+	settle_view_end(&view);
+	return groups == 0 ? 1.0 : (double) settled / groups;
+}

@@ -1,0 +1,201 @@
+/*
+ * storage/vector_store.c
+ *		Readers: the choice of the store, and what both stores share.
+ *
+ * A reader owns its copy of the metadata, since rd_amcache may go with any
+ * invalidation.  Pins belong to the resource owner, maps to file_map.c; a reader
+ * that is left by an error loses the first there and gives the second back by
+ * the reset callback of its memory context.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/xlog.h"
+#include "storage/pin_cache.h"
+#include "storage/vector_store.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+const VectorStoreRoutine *
+vector_store_routine(StorageKind kind)
+{
+	switch (kind)
+	{
+		case STORAGE_BUFFER_POOL:
+			return &buffer_pool_store;
+		case STORAGE_MMAP:
+			return &mmap_store;
+	}
+	elog(ERROR, "unrecognized storage kind %d", (int) kind);
+}
+
+StorageKind
+storage_effective_kind(Relation index, StorageKind wanted, Snapshot snapshot, const char **reason)
+{
+	if (wanted != STORAGE_MMAP)
+		*reason = "storage option";
+	else if (RelationUsesLocalBuffers(index))
+		*reason = "temporary index";
+	else if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+		*reason = "unlogged index";
+	else if (!RelationNeedsWAL(index))
+		*reason = "index created in this transaction with wal_level = minimal";
+	else if (snapshot != NULL && !IsMVCCSnapshot(snapshot))
+		*reason = "scan without an MVCC snapshot";
+	else if (vs_direct_io_for_data_files())
+		*reason = "direct I/O for data files";
+	else
+	{
+		*reason = "storage option";
+		return STORAGE_MMAP;
+	}
+	return STORAGE_BUFFER_POOL;
+}
+
+/* Runs when the reader's memory goes, in whichever way. */
+static void
+release_map(void *argument)
+{
+	StorageReader *reader = argument;
+
+	if (reader->map != NULL)
+		file_map_release(reader->map);
+	reader->map = NULL;
+}
+
+StorageReader *
+storage_reader_begin(Relation index, StorageKind wanted, Snapshot snapshot)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "vectorstore reader", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(context);
+	StorageReader *reader = palloc0(sizeof(StorageReader));
+	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
+	uint32 limit = pin_cache_limit(index);
+	const IndexMeta *meta;
+
+	reader->index = index;
+	reader->context = context;
+	callback->func = release_map;
+	callback->arg = reader;
+	MemoryContextRegisterResetCallback(context, callback);
+
+	meta = storage_meta_get(index);
+	if (wanted == STORAGE_MMAP && !settle_locator_matches(index, meta))
+	{
+		settle_adopt_file(index);
+		meta = storage_meta_get(index);
+	}
+	reader->meta = palloc(sizeof(IndexMeta));
+	storage_meta_copy(reader->meta, meta);
+
+	reader->pins = pin_cache_create(index, limit);
+	reader->copy_out = RecoveryInProgress() || limit < 2 * STORAGE_MAX_BATCH;
+	reader->store =
+		vector_store_routine(storage_effective_kind(index, wanted, snapshot, &reader->reason));
+	reader->store->begin(reader);
+
+	MemoryContextSwitchTo(outer);
+	return reader;
+}
+
+void
+storage_reader_refresh(StorageReader *reader)
+{
+	MemoryContext outer = MemoryContextSwitchTo(reader->context);
+
+	storage_reader_release_pins(reader);
+	storage_meta_copy(reader->meta, storage_meta_get(reader->index));
+	if (reader->map != NULL)
+		settle_view_refresh(&reader->settle, reader->meta);
+	MemoryContextSwitchTo(outer);
+}
+
+void
+storage_reader_release_pins(StorageReader *reader)
+{
+	pin_cache_release(reader->pins);
+	if (reader->map != NULL)
+		settle_view_release_pins(&reader->settle);
+}
+
+void
+storage_reader_end(StorageReader *reader)
+{
+	storage_reader_release_pins(reader);
+	reader->store->end(reader);
+	MemoryContextDelete(reader->context);
+}
+
+char *
+storage_reader_scratch(StorageReader *reader, Size size)
+{
+	if (reader->scratch_size < size)
+	{
+		if (reader->scratch != NULL)
+			pfree(reader->scratch);
+		reader->scratch = NULL;
+		reader->scratch_size = 0;
+		reader->scratch = MemoryContextAllocExtended(reader->context, size, MCXT_ALLOC_HUGE);
+		reader->scratch_size = size;
+	}
+	return reader->scratch;
+}
+
+void
+storage_reader_check_ordinal_slow(StorageReader *reader, uint32 ordinal)
+{
+	storage_meta_copy(reader->meta, storage_meta_get(reader->index));
+	if (ordinal >= reader->meta->ordinal_count)
+		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+						errmsg("index \"%s\" contains a reference to nonexistent node %u",
+							   RelationGetRelationName(reader->index), ordinal),
+						errhint("Please REINDEX it.")));
+}
+
+/* A copy of one slot in a mapped-read section */
+typedef struct SlotCopy
+{
+	const void *from;
+	void *to;
+	uint32 size;
+} SlotCopy;
+
+static void
+copy_slot(void *argument)
+{
+	const SlotCopy *copy = argument;
+
+	memcpy(copy->to, copy->from, copy->size);
+}
+
+void
+storage_copy_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal, void *slot)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	SlotPlace place;
+	SlotCopy copy;
+
+	if (reader->map == NULL)
+	{
+		buffer_pool_copy_slot(reader, array_id, ordinal, slot);
+		return;
+	}
+
+	place = page_array_place(array, ordinal);
+	if (place.first < array->slot_size)
+	{
+		mmap_store.fetch(reader, array_id, &ordinal, 1, &copy.from);
+		memcpy(slot, copy.from, array->slot_size);
+	}
+	else if (settle_view_is_settled(&reader->settle, place.data_block))
+	{
+		copy.from = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
+					STORAGE_PAYLOAD_OFFSET + place.offset;
+		copy.to = slot;
+		copy.size = array->slot_size;
+		mapped_read_call(copy_slot, &copy);
+	}
+	else
+		buffer_pool_copy_slot(reader, array_id, ordinal, slot);
+}
