@@ -18,7 +18,8 @@ set -euo pipefail
 umask 022
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-PG_CONFIG=${PG_CONFIG:-pg_config}
+export PG_CONFIG
+PG_CONFIG=$(command -v "${PG_CONFIG:-pg_config}") # not the one of the private copy, later
 server_user=
 [ "$(id -u)" != 0 ] || server_user=postgres
 
