@@ -9,6 +9,9 @@
  * the metapage's block and syncs the file.  Nothing else may touch the
  * relation's main fork meanwhile but reads through a FileMap of blocks that
  * bulk_write_flush() has written.
+ *
+ * The file must be empty (no blocks) at the start.  After an ERROR the writer's
+ * memory goes with its context, and the file with the transaction.
  */
 #ifndef INDEX_BULK_WRITE_H
 #define INDEX_BULK_WRITE_H
@@ -17,9 +20,13 @@
 
 typedef struct BulkWriter BulkWriter;
 
+/* Memory comes from the current context. */
 extern BulkWriter *bulk_write_begin(Relation index, IndexMeta *meta, ForkNumber fork);
 
-/* Begin an array: its slots follow in order.  Sets meta->arrays[array]'s one run when done. */
+/*
+ * Begin an array (its geometry is in meta): its slots follow in order.  bulk_write_end_array() adds
+ * the run that they take to the array, and counts its blocks in meta->data_block_count.
+ */
 extern void bulk_write_begin_array(BulkWriter *writer, PageArrayId array);
 extern void bulk_write_slot(BulkWriter *writer, const void *slot);
 extern void bulk_write_end_array(BulkWriter *writer);
@@ -29,6 +36,7 @@ extern void bulk_write_flush(BulkWriter *writer);
 
 /*
  * Set build_lsn, build_tli, base stamp and locator, write the metapage, sync.  Frees the writer.
+ * The rest of meta is the caller's to have filled in.
  */
 extern void bulk_write_finish(BulkWriter *writer);
 
