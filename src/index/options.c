@@ -1,0 +1,108 @@
+/*
+ * index/options.c
+ *		The reloptions that hnsw and ivf share: storage, warmup, quantizer.
+ *
+ * Option values are parsed by the method's amoptions (INDEX_OPTIONS_PARSE_ELEMENTS); here are
+ * their names, their defaults, and what the defaults stand for.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "index/options.h"
+
+#define OPTION_UNSET (-1)
+
+/* Below this a vector is so short that the code's own header would be most of the code. */
+#define QUANTIZER_AUTO_MIN_DIMENSIONS 4
+
+static relopt_enum_elt_def storage_names[] = {
+	{"buffer_pool", STORAGE_BUFFER_POOL},
+	{"mmap", STORAGE_MMAP},
+	{NULL},
+};
+
+static relopt_enum_elt_def warmup_names[] = {
+	{"none", WARMUP_NONE},
+	{"prefetch", WARMUP_PREFETCH},
+	{"lock", WARMUP_LOCK},
+	{NULL},
+};
+
+static relopt_enum_elt_def quantizer_names[] = {
+	{"auto", OPTION_UNSET},
+	{"none", QUANTIZER_NONE},
+	{"sq8", QUANTIZER_SQ8},
+	{NULL},
+};
+
+void
+index_options_register(relopt_kind kind)
+{
+	/*
+	 * Nothing on disk depends on the first two, and a scan looks at them when it begins: no reader
+	 * or writer need be kept out while they change.
+	 */
+	add_enum_reloption(kind, "storage", "How pages of vectors are read", storage_names,
+					   OPTION_UNSET, gettext_noop("Valid values are \"buffer_pool\" and \"mmap\"."),
+					   ShareUpdateExclusiveLock);
+	add_enum_reloption(kind, "warmup", "Whether the index is brought into memory ahead of use",
+					   warmup_names, WARMUP_NONE,
+					   gettext_noop("Valid values are \"none\", \"prefetch\", and \"lock\"."),
+					   ShareUpdateExclusiveLock);
+	add_enum_reloption(
+		kind, "quantizer", "Compact codes that searches work on", quantizer_names, OPTION_UNSET,
+		gettext_noop("Valid values are \"auto\", \"none\", and \"sq8\"."), AccessExclusiveLock);
+}
+
+void
+index_options_check(const IndexOptions *options)
+{
+	if (options->warmup == WARMUP_LOCK && options->storage == STORAGE_BUFFER_POOL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("warmup = lock needs storage = mmap"),
+						errdetail("Shared buffers cannot be locked for one index."),
+						errhint("Use storage = mmap, or warmup = prefetch.")));
+}
+
+static const IndexOptions *
+get_options(Relation index)
+{
+	static const IndexOptions defaults = {
+		.storage = OPTION_UNSET, .warmup = WARMUP_NONE, .quantizer = OPTION_UNSET};
+
+	return index->rd_options != NULL ? (const IndexOptions *) index->rd_options : &defaults;
+}
+
+StorageKind
+index_storage_option(Relation index)
+{
+	int storage = get_options(index)->storage;
+
+	return storage == OPTION_UNSET ? index_storage_default() : (StorageKind) storage;
+}
+
+WarmupKind
+index_warmup_option(Relation index)
+{
+	return (WarmupKind) get_options(index)->warmup;
+}
+
+QuantizerKind
+index_quantizer_option(Relation index, uint32 dimensions)
+{
+	int quantizer = get_options(index)->quantizer;
+
+	return quantizer == OPTION_UNSET ? index_quantizer_default(dimensions)
+									 : (QuantizerKind) quantizer;
+}
+
+/*
+ * quantizer = auto.  Walking the graph on 8-bit codes and finishing on raw vectors is two to three
+ * times as fast as walking it on raw vectors, at every recall, from 128 to 1536 dimensions, and
+ * costs a quarter more space.  Very short vectors gain nothing: they fit a cache line or two.
+ */
+QuantizerKind
+index_quantizer_default(uint32 dimensions)
+{
+	return dimensions < QUANTIZER_AUTO_MIN_DIMENSIONS ? QUANTIZER_NONE : QUANTIZER_SQ8;
+}
