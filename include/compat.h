@@ -326,6 +326,13 @@ vs_index_am_set_build_parallel(IndexAmRoutine *routine, bool can_build_parallel)
 #endif
 }
 
+/* Keep the planner from a path: since 18 it compares counts of disabled nodes before costs. */
+#if PG_VERSION_NUM < 180000
+#define vs_path_forbid(path) ((void) (path))
+#else
+#define vs_path_forbid(path) ((path)->disabled_nodes += 2)
+#endif
+
 /* Has the planner chosen the number of build workers (ii_ParallelWorkers) for our methods? */
 #define VS_PLANNER_CHOOSES_BUILD_WORKERS (PG_VERSION_NUM >= 170000)
 
