@@ -12,8 +12,12 @@
  *
  * Staleness: a relcache invalidation of the index makes the next acquire compare
  * device and inode of each mapped segment with the file of that name now, and
- * unmap what differs; maps that no scan uses and whose file is gone are
- * unmapped in the callback.  An inode number can't come back while we map it.
+ * retire the map where they differ.  Maps that nobody uses go in the callback, or
+ * at the end of a later transaction, once their file is gone (DROP announces
+ * itself before it unlinks).  An inode number can't come back while we map it.
+ *
+ * Whoever acquires a map releases it, also when an error takes the code in
+ * between away (a reset callback of a memory context does).
  */
 #ifndef STORAGE_FILE_MAP_H
 #define STORAGE_FILE_MAP_H
@@ -26,7 +30,7 @@ typedef struct FileMap
 	int segment_count;	   /* length of segments[] */
 	const char **segments; /* base address of each 1 GB segment, NULL = not mapped yet */
 	int use_count;		   /* scans that hold it */
-	/* further fields are file_map.c's own */
+						   /* further fields are file_map.c's own */
 } FileMap;
 
 /* The map of the index's main fork; counted.  No segment is mapped yet, perhaps. */
@@ -60,24 +64,60 @@ file_map_page(FileMap *map, BlockNumber block)
 typedef void (*MappedReadSection)(void *argument);
 extern void mapped_read_call(MappedReadSection section, void *argument);
 
-/* Bytes of the index's file that this backend has mapped, and that are resident (mincore). */
+/* Have this process's SIGBUS handler in place; file_map_acquire does.  Cheap when it is. */
+extern void mapped_read_install_handler(void);
+
+/*
+ * Bytes of the index's file that this backend has mapped, and bytes of it that are in the page
+ * cache (mincore), mapped or not.
+ */
 extern void file_map_count_bytes(Relation index, uint64 *mapped, uint64 *resident);
+
+/*
+ * The share (0 to 1) of `samples` blocks, spread evenly over [first, first + count), that are in
+ * the page cache; 1 where the kernel doesn't tell.  Maps what isn't mapped yet.
+ */
+extern double file_map_resident_share(FileMap *map, BlockNumber first, BlockNumber count,
+									  int samples);
 
 /* Ask the kernel for the pages of a range of the map (MADV_WILLNEED); never fails. */
 extern void file_map_prefetch(FileMap *map, BlockNumber block, uint32 blocks);
 
 /*
- * Map every existing segment and bring blocks [first, first + count) into memory with
- * MADV_POPULATE_READ in interruptible pieces of 1 to 2 MB; with `lock`, mlock them too.  An I/O
- * error or truncated file is an ERROR.  Where RLIMIT_MEMLOCK is too low: WARNING that tells the
- * limit needed, once, and populate alone.  Returns blocks done.  Where the kernel lacks
- * MADV_POPULATE_READ, pages are read by touching them in a mapped-read section.
+ * Bring blocks [first, first + count) into the page cache and into this process's page tables, in
+ * interruptible pieces of 2 MB.  An I/O error or truncated file is an ERROR.  `huge` = as 2 MB
+ * folios where file system and kernel can (only sensible when all of the file fits into memory).
  */
-extern BlockNumber file_map_populate(FileMap *map, BlockNumber first, BlockNumber count, bool lock,
-									 void (*progress)(BlockNumber done, void *argument),
-									 void *argument);
+extern void file_map_populate(FileMap *map, BlockNumber first, BlockNumber count, bool huge);
 
-/* Relcache callback, SIGBUS handler; called from _PG_init. */
+/* mlock a range.  False with errno set where the limit (RLIMIT_MEMLOCK) or memory is too small. */
+extern bool file_map_lock(FileMap *map, BlockNumber first, BlockNumber count);
+
+/* Undo all file_map_lock calls on the map. */
+extern void file_map_unlock(FileMap *map);
+
+/* Is the map's file still the relation's?  Needs a relation that was opened just now. */
+extern bool file_map_is_current(FileMap *map, Relation index);
+
+/* Is the address in one of our maps?  Async-signal-safe.  Fills what a message needs. */
+typedef struct FileMapPlace
+{
+	struct FileMap *map;
+	BlockNumber block;
+} FileMapPlace;
+extern bool file_map_find_address(const void *address, FileMapPlace *place);
+
+/* ERROR: the block can't be read; tells whether the file is too short.  Does not return. */
+extern void file_map_report_fault(const FileMapPlace *place);
+
+/*
+ * A second map of a whole segment, without MADV_RANDOM, of FILE_MAP_SEGMENT_BYTES, that the caller
+ * unmaps.  *size is the segment file's length.  NULL if `missing_ok` and there is no such file.
+ */
+#define FILE_MAP_SEGMENT_BYTES ((size_t) RELSEG_SIZE * BLCKSZ)
+extern char *file_map_open_segment(FileMap *map, uint32 segment, bool missing_ok, uint64 *size);
+
+/* Relcache and transaction callbacks; called from _PG_init. */
 extern void file_map_init(void);
 
 #endif
