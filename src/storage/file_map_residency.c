@@ -117,6 +117,26 @@ populate_segment_range(FileMap *map, char *reading_map, const SegmentRange *rang
 	}
 }
 
+static void
+populate_segment(FileMap *map, const SegmentRange *range, bool huge)
+{
+	uint64 size;
+	char *reading_map = file_map_open_segment(map, range->segment, false, &size);
+
+	PG_TRY();
+	{
+		/* Where the kernel has no huge pages it still reads ahead in large pieces. */
+		if (!huge || madvise(reading_map, FILE_MAP_SEGMENT_BYTES, MADV_HUGEPAGE) != 0)
+			(void) madvise(reading_map, FILE_MAP_SEGMENT_BYTES, MADV_SEQUENTIAL);
+		populate_segment_range(map, reading_map, range);
+	}
+	PG_FINALLY();
+	{
+		munmap(reading_map, FILE_MAP_SEGMENT_BYTES);
+	}
+	PG_END_TRY();
+}
+
 void
 file_map_populate(FileMap *map, BlockNumber first, BlockNumber count, bool huge)
 {
@@ -124,23 +144,9 @@ file_map_populate(FileMap *map, BlockNumber first, BlockNumber count, bool huge)
 	{
 		SegmentRange range;
 		BlockNumber blocks = first_segment_range(first, count, &range);
-		uint64 size;
-		char *reading_map;
 
 		(void) file_map_page(map, first);
-		reading_map = file_map_open_segment(map, range.segment, false, &size);
-		PG_TRY();
-		{
-			/* Where the kernel has no huge pages it still reads ahead in large pieces. */
-			if (!huge || madvise(reading_map, FILE_MAP_SEGMENT_BYTES, MADV_HUGEPAGE) != 0)
-				(void) madvise(reading_map, FILE_MAP_SEGMENT_BYTES, MADV_SEQUENTIAL);
-			populate_segment_range(map, reading_map, &range);
-		}
-		PG_FINALLY();
-		{
-			munmap(reading_map, FILE_MAP_SEGMENT_BYTES);
-		}
-		PG_END_TRY();
+		populate_segment(map, &range, huge);
 		first += blocks;
 		count -= blocks;
 	}
