@@ -14,18 +14,18 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 -- distances: function, operator, and what index support uses
-SELECT l2_distance('[0,0]', '[3,4]'), '[0,0]'::vector <-> '[3,4]', vector_l2_squared_distance('[0,0]', '[3,4]');
-SELECT l2_distance('[1,2]', '[1,2]'), l2_distance('[0,0,0]', '[1,2,2]'), l2_distance('[3e38]', '[-3e38]');
-SELECT inner_product('[1,2]', '[3,4]'), '[1,2]'::vector <#> '[3,4]', vector_negative_inner_product('[1,2]', '[3,4]');
-SELECT inner_product('[1,2]', '[0,0]'), inner_product('[1,-2]', '[3,4]'), inner_product('[3e38]', '[3e38]'), '[3e38]'::vector <#> '[3e38]';
-SELECT cosine_distance('[1,0]', '[4,0]'), '[1,0]'::vector <=> '[0,2]', '[1,0]'::vector <=> '[-3,0]';
+SELECT l2_distance('[0,0]'::vector, '[3,4]'), '[0,0]'::vector <-> '[3,4]', vector_l2_squared_distance('[0,0]', '[3,4]');
+SELECT l2_distance('[1,2]'::vector, '[1,2]'), l2_distance('[0,0,0]'::vector, '[1,2,2]'), l2_distance('[3e38]'::vector, '[-3e38]');
+SELECT inner_product('[1,2]'::vector, '[3,4]'), '[1,2]'::vector <#> '[3,4]', vector_negative_inner_product('[1,2]', '[3,4]');
+SELECT inner_product('[1,2]'::vector, '[0,0]'), inner_product('[1,-2]'::vector, '[3,4]'), inner_product('[3e38]'::vector, '[3e38]'), '[3e38]'::vector <#> '[3e38]';
+SELECT cosine_distance('[1,0]'::vector, '[4,0]'), '[1,0]'::vector <=> '[0,2]', '[1,0]'::vector <=> '[-3,0]';
 -- within its range however the last bits fall
 SELECT bool_and(d BETWEEN 0 AND 2)
 FROM (SELECT (v <=> (v + v)) AS d FROM (SELECT ARRAY[1, sin(i), cos(i * i)]::vector AS v FROM generate_series(1, 1000) i) s) t;
 -- no angle to a zero vector: NaN, which sorts last
-SELECT '[0,0]'::vector <=> '[1,2]', cosine_distance('[1,2]', '[0,0]'), cosine_distance('[0]', '[0]');
+SELECT '[0,0]'::vector <=> '[1,2]', cosine_distance('[1,2]'::vector, '[0,0]'), cosine_distance('[0]'::vector, '[0]');
 SELECT v FROM (VALUES ('[0,0]'::vector), ('[-1,0]'), ('[1,1]'), (NULL)) AS t (v) ORDER BY v <=> '[1,0]';
-SELECT l1_distance('[0,0]', '[3,-4]'), '[0,0]'::vector <+> '[3,-4]', l1_distance('[3e38]', '[-3e38]');
+SELECT l1_distance('[0,0]'::vector, '[3,-4]'), '[0,0]'::vector <+> '[3,-4]', l1_distance('[3e38]'::vector, '[-3e38]');
 SELECT vector_spherical_distance('[1,0]', '[1,0]'), vector_spherical_distance('[1,0]', '[0,1]'), vector_spherical_distance('[1,0]', '[-1,0]');
 -- not unit vectors: the cosine is cut to its range
 SELECT vector_spherical_distance('[2,0]', '[2,0]'), vector_spherical_distance('[2,0]', '[-2,0]');
@@ -39,8 +39,8 @@ SELECT bool_and(a <-> b = b <-> a AND a <#> b = b <#> a AND a <=> b = b <=> a AN
 FROM (SELECT ARRAY[sin(i), cos(i), i]::vector AS a, ARRAY[cos(i), i, 1]::vector AS b FROM generate_series(1, 100) i) t;
 
 -- size and length
-SELECT vector_dims('[1,2,3]'), vector_norm('[3,4]'), vector_norm('[0,0]'), vector_norm('[3e37,4e37]') BETWEEN 4.99e37 AND 5.01e37;
-SELECT l2_normalize('[3,4]'), l2_normalize('[0,0]'), l2_normalize('[0,-0.5]'), l2_normalize('[3e38]'), l2_normalize('[1e-45]');
+SELECT vector_dims('[1,2,3]'::vector), vector_norm('[3,4]'), vector_norm('[0,0]'), vector_norm('[3e37,4e37]') BETWEEN 4.99e37 AND 5.01e37;
+SELECT l2_normalize('[3,4]'::vector), l2_normalize('[0,0]'::vector), l2_normalize('[0,-0.5]'::vector), l2_normalize('[3e38]'::vector), l2_normalize('[1e-45]'::vector);
 
 -- arithmetic
 SELECT '[1,2]'::vector + '[3,4.5]', '[1,2]'::vector - '[3,4.5]', '[1,2]'::vector * '[3,-4.5]', '[1]'::vector || '[2,3]';
@@ -49,34 +49,34 @@ SELECT '[0,1e-45]'::vector * '[1e-45,0]', '[3e38]'::vector - '[3e38]', '[1e-45]'
 SELECT vector_dims(array_fill(1, '{8000}')::vector || array_fill(1, '{8000}')::vector);
 
 -- signs as bits
-SELECT binary_quantize('[1]'), binary_quantize('[0,-0,-1,1e-45]'), binary_quantize('[1,0,1,1,-5,0.1,-0.1,0]'), binary_quantize('[1,2,3,-1,-2,-3,4,5,6]');
+SELECT binary_quantize('[1]'::vector), binary_quantize('[0,-0,-1,1e-45]'::vector), binary_quantize('[1,0,1,1,-5,0.1,-0.1,0]'::vector), binary_quantize('[1,2,3,-1,-2,-3,4,5,6]'::vector);
 SELECT length(b), octet_length(b), bit_count(b) FROM (SELECT binary_quantize(array_fill(1, '{15999}')::vector) AS b) t;
 
 -- parts, as of a string
-SELECT subvector('[1,2,3,4,5]', 1, 3), subvector('[1,2,3,4,5]', 3, 2), subvector('[1,2,3,4,5]', 5, 1);
-SELECT subvector('[1,2,3,4,5]', -1, 4), subvector('[1,2,3,4,5]', 0, 2), subvector('[1,2,3,4,5]', 4, 9);
-SELECT subvector('[1,2,3,4,5]', 3, 2147483647), subvector('[1,2,3,4,5]', -2147483640, 2147483647);
+SELECT subvector('[1,2,3,4,5]'::vector, 1, 3), subvector('[1,2,3,4,5]'::vector, 3, 2), subvector('[1,2,3,4,5]'::vector, 5, 1);
+SELECT subvector('[1,2,3,4,5]'::vector, -1, 4), subvector('[1,2,3,4,5]'::vector, 0, 2), subvector('[1,2,3,4,5]'::vector, 4, 9);
+SELECT subvector('[1,2,3,4,5]'::vector, 3, 2147483647), subvector('[1,2,3,4,5]'::vector, -2147483640, 2147483647);
 
 -- NULL for NULL
-SELECT l2_distance(NULL, '[1]'), inner_product('[1]', NULL), cosine_distance(NULL, NULL), l1_distance(NULL, '[1]'),
+SELECT l2_distance(NULL, '[1]'::vector), inner_product('[1]'::vector, NULL), cosine_distance(NULL, NULL::vector), l1_distance(NULL, '[1]'::vector),
 	vector_dims(NULL::vector), vector_norm(NULL), l2_normalize(NULL::vector), binary_quantize(NULL::vector),
 	subvector('[1]'::vector, NULL, 1), '[1]'::vector + NULL;
 
 -- errors
 SELECT command, pg_temp.error_of('SELECT ' || command)
 FROM (VALUES
-	('l2_distance(''[1,2]'', ''[1]'')'), ('''[1,2]''::vector <-> ''[3]'''), ('vector_l2_squared_distance(''[1]'', ''[1,2]'')'),
-	('inner_product(''[1,2]'', ''[3]'')'), ('''[1,2]''::vector <#> ''[3]'''), ('vector_negative_inner_product(''[1]'', ''[1,2]'')'),
-	('cosine_distance(''[1,2]'', ''[3]'')'), ('''[1]''::vector <=> ''[3,4]'''), ('vector_spherical_distance(''[1]'', ''[1,2]'')'),
-	('l1_distance(''[1,2]'', ''[3]'')'), ('''[1,2]''::vector <+> ''[3]'''),
+	('l2_distance(''[1,2]''::vector, ''[1]'')'), ('''[1,2]''::vector <-> ''[3]'''), ('vector_l2_squared_distance(''[1]'', ''[1,2]'')'),
+	('inner_product(''[1,2]''::vector, ''[3]'')'), ('''[1,2]''::vector <#> ''[3]'''), ('vector_negative_inner_product(''[1]'', ''[1,2]'')'),
+	('cosine_distance(''[1,2]''::vector, ''[3]'')'), ('''[1]''::vector <=> ''[3,4]'''), ('vector_spherical_distance(''[1]'', ''[1,2]'')'),
+	('l1_distance(''[1,2]''::vector, ''[3]'')'), ('''[1,2]''::vector <+> ''[3]'''),
 	('''[1,2]''::vector + ''[3]'''), ('''[1,2]''::vector - ''[3]'''), ('''[1]''::vector * ''[2,3]'''),
 	('''[3e38]''::vector + ''[3e38]'''), ('''[1,-3e38]''::vector + ''[1,-3e38]'''),
 	('''[-3e38]''::vector - ''[3e38]'''), ('''[3e38]''::vector * ''[10]'''), ('''[-3e38]''::vector * ''[3e38]'''),
 	('''[1e-30]''::vector * ''[1e-30]'''), ('''[1,-1e-45]''::vector * ''[1,0.25]'''),
 	('array_fill(1, ''{16000}'')::vector || ''[1]'''), ('array_fill(1, ''{16000}'')::vector || array_fill(1, ''{16000}'')::vector'),
-	('subvector(''[1,2,3]'', 1, 0)'), ('subvector(''[1,2,3]'', 1, -1)'), ('subvector(''[1,2,3]'', 4, 1)'),
-	('subvector(''[1,2,3]'', -1, 2)'), ('subvector(''[1,2,3]'', -5, 3)'), ('subvector(''[1,2,3]'', 2147483647, 2147483647)'),
-	('subvector(''[1,2,3]'', -2147483648, 2147483647)'), ('subvector(''[1,2,3]'', -2147483648, -2147483648)')
+	('subvector(''[1,2,3]''::vector, 1, 0)'), ('subvector(''[1,2,3]''::vector, 1, -1)'), ('subvector(''[1,2,3]''::vector, 4, 1)'),
+	('subvector(''[1,2,3]''::vector, -1, 2)'), ('subvector(''[1,2,3]''::vector, -5, 3)'), ('subvector(''[1,2,3]''::vector, 2147483647, 2147483647)'),
+	('subvector(''[1,2,3]''::vector, -2147483648, 2147483647)'), ('subvector(''[1,2,3]''::vector, -2147483648, -2147483648)')
 ) AS t (command);
 
 -- what the planner knows of them
