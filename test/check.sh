@@ -189,6 +189,7 @@ check_tap()
 	mkdir -p "$work/src" "$work/tap" "$work/portlock"
 	cp -r "$repo/test" "$work/src/"
 	[ -z "$server_user" ] || chown -R "$server_user" "$work/src" "$work/tap" "$work/portlock"
+	set -m
 	for file in "${files[@]}"; do
 		if [ "$running" -ge "$jobs" ]; then
 			wait -n || true
@@ -198,6 +199,7 @@ check_tap()
 		running=$((running + 1))
 	done
 	wait
+	set +m
 	for file in "${files[@]}"; do
 		name=$(basename "$file" .pl)
 		status=$(cat "$work/tap/$name.log.status")

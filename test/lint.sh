@@ -22,7 +22,7 @@ clang-format --dry-run -Werror "${files[@]}" || status=1
 # The server's headers are not read: cppcheck only needs to know what their macros do to the flow.
 cppcheck --quiet --std=c11 --language=c --enable=warning,portability,performance \
 	--inline-suppr --error-exitcode=1 --suppress=missingInclude --suppress=unknownMacro \
-	--suppress=uninitStructMember -j "$(getconf _NPROCESSORS_ONLN)" --library=posix \
+	--suppress=uninitStructMember -j "$(getconf _NPROCESSORS_ONLN)" \
 	-I include -D'PG_FUNCTION_INFO_V1(f)=extern int no_such_variable' -D'PG_MODULE_MAGIC=' \
 	-D'PG_VERSION_NUM=150000' -D'Assert(x)=((void)0)' -D'StaticAssertDecl(x,y)=' \
 	-D'PG_FUNCTION_ARGS=FunctionCallInfo fcinfo' \

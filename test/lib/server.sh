@@ -48,14 +48,31 @@ workspace_create()
 	trap 'exit 143' TERM
 }
 
+# Every server with its data under $work, those of pg_regress and of the TAP tests too.  The file may
+# be stale and its number another process's by now, but no other process works in that directory.
+servers_kill()
+{
+	local file pid
+	find "$work" -name postmaster.pid 2>/dev/null | while read -r file; do
+		pid=$(head -n 1 "$file")
+		[ "$(readlink "/proc/$pid/cwd")" = "$(dirname "$file")" ] || continue
+		kill -QUIT "$pid"
+		for _ in $(seq 100); do
+			[ -e "$file" ] || break
+			sleep 0.1
+		done
+	done 2>/dev/null
+}
+
 workspace_remove()
 {
-	local status=$?
+	local status=$? pid
 	trap '' HUP INT TERM
 	set +e
-	if [ -f "$work/cluster/postmaster.pid" ]; then
-		as_server "$bindir/pg_ctl" -D "$work/cluster" -m immediate -w stop >/dev/null 2>&1
-	fi
+	for pid in $(jobs -p); do
+		kill -- "-$pid" 2>/dev/null # background jobs are process groups here (set -m)
+	done
+	servers_kill
 	if [ -n "${KEEP:-}" ]; then
 		echo "kept: $work" >&2
 	else
