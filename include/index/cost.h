@@ -6,10 +6,12 @@
  * prices, storage, page counts, repeated scans and TOAST are the same for all methods and
  * are seen to here.  No page is read to answer.
  *
- * The rows of a scan come in two lots.  The first `ef` or so are there when the search is done:
- * that is the startup cost.  Each further row takes more of the same search, up to all of the
- * index, and that is the total cost: so a LIMIT is cheap, and a condition that most rows fail,
- * which makes the executor ask for many, is dear.
+ * The first rows of a scan, as many as hnsw.ef_search and the like say, are there when the search
+ * is done: that is the startup cost.  Each further row takes more of the same search, up to all of
+ * the index, which is the total cost.  The planner draws a straight line between the two, but a
+ * search for more rows grows faster than that; so where the query has a LIMIT, the line is drawn
+ * through the cost of as many rows as the LIMIT and the conditions make the executor ask for.
+ * A short LIMIT is cheap then, and a condition that most rows fail is dear.
  */
 #ifndef INDEX_COST_H
 #define INDEX_COST_H
@@ -55,9 +57,15 @@ typedef struct IndexCostResult
 	double *pages;
 } IndexCostResult;
 
-extern void index_cost_set(PlannerInfo *root, IndexPath *path, double loop_count,
-						   const IndexCostSubject *subject, const IndexSearchWork *work,
-						   IndexCostResult result);
+/* Rows that the executor will ask the index for; 0 where there is no LIMIT to tell. */
+extern double
+index_cost_rows_wanted(PlannerInfo *root, IndexPath *path, const IndexCostSubject *subject);
+
+/* `first` is the search for the first row, `wanted` one that finds rows_wanted. */
+extern void
+index_cost_set(PlannerInfo *root, IndexPath *path, double loop_count,
+			   const IndexCostSubject *subject, const IndexSearchWork *first,
+			   const IndexSearchWork *wanted, double rows_wanted, IndexCostResult result);
 
 /* The index can't answer this query (no ORDER BY): keep the planner from it. */
 extern void index_cost_forbid(IndexPath *path, IndexCostResult result);

@@ -16,19 +16,19 @@
 /* Of the neighbors of a node that is expanded, the share that the search has not met before */
 #define NEW_NEIGHBOR_SHARE 0.4
 
-static void
-estimate_search(const IndexCostSubject *subject, int m, IndexSearchWork *work)
+static IndexSearchWork
+estimate_search(const IndexCostSubject *subject, int m, double rows_wanted)
 {
-	double ef = Min((double) hnsw_ef_search_setting(), subject->rows);
+	double ef = Min(Max((double) hnsw_ef_search_setting(), rows_wanted), subject->rows);
 	double log_rows = log(Max(subject->rows, 2));
 	double upper_levels = log_rows / log(m);
 	double expanded = ef + log_rows; /* the way to the neighborhood, then all of it */
+	double met = expanded * hnsw_level_m((uint16) m, 0) * NEW_NEIGHBOR_SHARE;
 
-	work->distances =
-		expanded * hnsw_level_m((uint16) m, 0) * NEW_NEIGHBOR_SHARE + upper_levels * m;
-	work->nodes = expanded + upper_levels;
-	work->reranked = ef;
-	work->node_size = hnsw_node_size((uint16) m);
+	return (IndexSearchWork){.distances = met + upper_levels * m,
+							 .nodes = expanded + upper_levels,
+							 .reranked = ef,
+							 .node_size = hnsw_node_size((uint16) m)};
 }
 
 void
@@ -37,7 +37,9 @@ hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *
 {
 	IndexCostResult result = {startup_cost, total_cost, selectivity, correlation, pages};
 	IndexCostSubject subject;
-	IndexSearchWork work;
+	IndexSearchWork first;
+	IndexSearchWork wanted;
+	double rows_wanted;
 	Relation index;
 	int m;
 
@@ -53,6 +55,8 @@ hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *
 	index_cost_describe(root, path, index, &subject);
 	index_cost_close(index);
 
-	estimate_search(&subject, m, &work);
-	index_cost_set(root, path, loop_count, &subject, &work, result);
+	rows_wanted = index_cost_rows_wanted(root, path, &subject);
+	first = estimate_search(&subject, m, 0);
+	wanted = estimate_search(&subject, m, rows_wanted);
+	index_cost_set(root, path, loop_count, &subject, &first, &wanted, rows_wanted, result);
 }

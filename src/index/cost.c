@@ -167,29 +167,67 @@ work_cost(PlannerInfo *root, IndexPath *path, double loop_count, const IndexCost
 		   (distances + reranked) * cpu_operator_cost;
 }
 
+/*
+ * All rows in order of distance: at least what it takes to read and sort the table, twice.  That
+ * keeps queries without LIMIT, and with one that takes in most of the table, from the index; a
+ * search of a graph ends before it has met every row.
+ */
+static Cost
+complete_order_floor(const IndexOptInfo *info)
+{
+	const RelOptInfo *table = info->rel;
+	double comparisons = table->tuples * log2(Max(table->tuples, 2));
+	double table_page_cost;
+
+	get_tablespace_page_costs(table->reltablespace, NULL, &table_page_cost);
+	return 2 *
+		   (table->pages * table_page_cost + table->tuples * (cpu_tuple_cost + cpu_operator_cost) +
+			comparisons * 2 * cpu_operator_cost);
+}
+
+double
+index_cost_rows_wanted(PlannerInfo *root, IndexPath *path, const IndexCostSubject *subject)
+{
+	double matching = Max(path->indexinfo->rel->rows, 1);
+
+	if (root->limit_tuples <= 0)
+		return 0;
+	return Min(root->limit_tuples * subject->rows / matching, subject->rows);
+}
+
 void
 index_cost_set(PlannerInfo *root, IndexPath *path, double loop_count,
-			   const IndexCostSubject *subject, const IndexSearchWork *work, IndexCostResult result)
+			   const IndexCostSubject *subject, const IndexSearchWork *first,
+			   const IndexSearchWork *wanted, double rows_wanted, IndexCostResult result)
 {
 	IndexSearchWork everything = {.distances = subject->rows,
 								  .nodes = subject->rows,
 								  .reranked = subject->rows,
-								  .node_size = work->node_size};
+								  .node_size = first->node_size};
 	double scale = planner_scale(path->indexinfo, subject);
 	double fixed_page_cost;
 	double pages;
-	double all_pages;
-	Cost startup;
-	Cost total;
+	double other_pages;
+	Cost startup = work_cost(root, path, loop_count, subject, first, &pages);
+	Cost total = work_cost(root, path, loop_count, subject, &everything, &other_pages);
+
+	/* The planner takes the share rows_wanted / rows of what lies between startup and total. */
+	if (rows_wanted > 0)
+	{
+		Cost cost = work_cost(root, path, loop_count, subject, wanted, &other_pages);
+
+		total = Max(total, startup + (cost - startup) * subject->rows / rows_wanted);
+	}
 
 	get_tablespace_page_costs(path->indexinfo->reltablespace, &fixed_page_cost, NULL);
-	startup =
-		FIXED_PAGES * fixed_page_cost + work_cost(root, path, loop_count, subject, work, &pages);
-	total = FIXED_PAGES * fixed_page_cost +
-			work_cost(root, path, loop_count, subject, &everything, &all_pages);
+	startup += FIXED_PAGES * fixed_page_cost;
+	total += FIXED_PAGES * fixed_page_cost;
 
-	*result.startup_cost = startup * scale;
-	*result.total_cost = Max(startup, total) * scale;
+	startup *= scale;
+	total = Max(Max(startup, total * scale), complete_order_floor(path->indexinfo));
+
+	*result.startup_cost = startup;
+	*result.total_cost = total;
 	*result.selectivity = subject->selectivity;
 	*result.correlation = 0; /* rows come in order of distance, which is no order of the heap */
 	*result.pages = pages + FIXED_PAGES;
