@@ -16,7 +16,11 @@
  * inherits them (levels are drawn independently of the data).
  *
  * Node states: EMPTY (never written) -> LIVE -> DEAD (no TID left; still walked
- * through, never linked to, never given a TID) -> FREE (on the free list) -> LIVE.
+ * through, never linked to, never given a TID) -> FREE (on the free list) ->
+ * RESERVED (taken off the list by an insert, not yet written) -> LIVE.  An edge to
+ * an EMPTY node is a corruption; FREE and RESERVED ones may be met by a scan that
+ * read the edge before it was removed.  Vacuum frees EMPTY and RESERVED nodes that
+ * a failed insert has left behind.
  */
 #ifndef HNSW_HNSW_PAGE_H
 #define HNSW_HNSW_PAGE_H
@@ -35,7 +39,8 @@ typedef enum HnswNodeState
 	HNSW_NODE_EMPTY = 0,
 	HNSW_NODE_LIVE = 1,
 	HNSW_NODE_DEAD = 2,
-	HNSW_NODE_FREE = 3
+	HNSW_NODE_FREE = 3,
+	HNSW_NODE_RESERVED = 4
 } HnswNodeState;
 
 typedef struct HnswNode

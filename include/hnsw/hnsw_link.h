@@ -1,0 +1,45 @@
+/*
+ * hnsw/hnsw_link.h
+ *		Choosing and writing neighbor lists of nodes that are in the graph, for
+ *		insert and vacuum.
+ */
+#ifndef HNSW_HNSW_LINK_H
+#define HNSW_HNSW_LINK_H
+
+#include "hnsw/hnsw_node.h"
+
+/* Room to choose a list in; one for each insert or vacuum. */
+typedef struct HnswLinker
+{
+	StorageReader *reader;
+	DistanceMetric metric;
+	uint32 dimensions;
+	uint16 m;
+	MemoryContext context;
+	float *base;	/* one vector */
+	float *vectors; /* capacity x dimensions */
+	const float **pointers;
+	Candidate *candidates;
+	uint32 *order;
+	uint32 capacity;
+} HnswLinker;
+
+/* Memory in the context that is current now; grows with the number of candidates. */
+extern void hnsw_linker_begin(HnswLinker *linker, StorageReader *reader, DistanceMetric metric);
+
+/*
+ * Of `count` candidates choose at most `max` neighbors for the vector `base` (NULL: of node
+ * `base_ordinal`), by exact distances and Algorithm 4.  Candidates are distinct, are not the base
+ * and are copied; `chosen` gets ordinals, nearest first.
+ */
+extern uint32 hnsw_linker_choose(HnswLinker *linker, const float *base, uint32 base_ordinal,
+								 const uint32 *ordinals, uint32 count, uint32 max, uint32 *chosen);
+
+/*
+ * Add an edge from `from` to `to` on a level: appended where there is room, otherwise chosen among
+ * the list and `to` by Algorithm 4.  A no-op where `from` is not LIVE, has no such level, or has
+ * the edge already.
+ */
+extern void hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * hnsw/hnsw_node.h
+ *		Reading and changing nodes of the graph on their pages.
+ *
+ * A "list" is the neighbors of one node on one level, wherever it is stored.
+ * Readers get copies; every id in a copy is below the number of ordinals.
+ */
+#ifndef HNSW_HNSW_NODE_H
+#define HNSW_HNSW_NODE_H
+
+#include "hnsw/hnsw.h"
+#include "storage/page_write.h"
+#include "storage/vector_store.h"
+
+/* Room for any node or upper slot, m <= HNSW_MAX_M; aligned */
+typedef union HnswSlot
+{
+	HnswNode node;
+	HnswUpper upper;
+	char bytes[1024];
+} HnswSlot;
+
+/* One list, copied */
+typedef struct HnswList
+{
+	uint32 count;
+	uint32 ids[2 * HNSW_MAX_M];
+} HnswList;
+
+/*
+ * Copy a node.  Where the map shows one that was never written or is free, the page in shared
+ * buffers decides.  ERROR (ERRCODE_INDEX_CORRUPTED) for an EMPTY node and for counts or ids out of
+ * range.  The lists of FREE and RESERVED nodes read as empty.
+ */
+extern void hnsw_read_node(StorageReader *reader, uint32 ordinal, HnswSlot *slot);
+
+/* The same, always from shared buffers: what is on the page now. */
+extern void hnsw_read_node_current(StorageReader *reader, uint32 ordinal, HnswSlot *slot);
+
+/*
+ * Copy a node's list of a level; `node` is its slot as read before.  A node that has no such level
+ * gives an empty list.  `current` = from shared buffers.
+ */
+extern void hnsw_read_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, int level,
+						   bool current, HnswList *list);
+
+/*
+ * Replace a node's list of a level, in one WAL record, if the list on the page still is `expected`
+ * and the node is still LIVE; false otherwise.
+ */
+extern bool hnsw_replace_list(StorageReader *reader, uint32 ordinal, const HnswNode *node,
+							  int level, const HnswList *expected, const HnswList *replacement);
+
+/* Copy raw vectors of `count` ordinals to `vectors` (count x dimensions). */
+extern void
+hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, float *vectors);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * hnsw/hnsw_search.h
+ *		Search of one query in the graph (Algorithms 2 and 5), for scans, inserts
+ *		and repairs.
+ *
+ * The walk reads codes (raw vectors with quantizer none); exact distances are
+ * made from raw vectors afterwards (hnsw_search_rerank).
+ */
+#ifndef HNSW_HNSW_SEARCH_H
+#define HNSW_HNSW_SEARCH_H
+
+#include "hnsw/hnsw_node.h"
+
+typedef struct HnswSearch
+{
+	StorageReader *reader;
+	DistanceMetric metric;
+	uint32 dimensions;
+	const float *vector; /* the query, normalised for cosine */
+	const QuantizerRoutine *quantizer;
+	QuantizerQuery *query;
+	PageArrayId walk_array; /* the array that the walk reads: codes or vectors */
+
+	VisitedSet visited;
+	Candidate *candidates; /* heap, nearest first */
+	uint32 candidate_count;
+	uint32 candidate_capacity;
+	Candidate *results; /* heap, furthest first; then sorted, nearest first */
+	uint32 result_count;
+	uint32 result_capacity;
+} HnswSearch;
+
+/* Prepare; memory in the current context.  `vector` must outlive the search. */
+extern void hnsw_search_begin(HnswSearch *search, StorageReader *reader, DistanceMetric metric,
+							  const float *vector, uint32 max_ef);
+
+/*
+ * From the entry point down to (and not including) level `level`, one nearest node at a time
+ * (Algorithm 5, lines 2 to 4); false where the index is empty.  Leaves the nearest one as the only
+ * result.
+ */
+extern bool hnsw_search_descend(HnswSearch *search, int level);
+
+/*
+ * Algorithm 2 on one level: the results so far are the entry points, the `ef` nearest nodes found
+ * become the results, sorted nearest first.  Distances are those of codes.
+ */
+extern void hnsw_search_level(HnswSearch *search, int level, uint32 ef);
+
+/* Give the results exact distances and sort them anew. */
+extern void hnsw_search_rerank(HnswSearch *search);
+
+#endif

@@ -1,0 +1,473 @@
+/*
+ * hnsw/hnsw_insert.c
+ *		Inserting one row (Algorithm 1).
+ *
+ *		1. search the graph for candidates on every level of the new node
+ *		2. a node with the same vector, and room, takes the row's TID: done
+ *		3. take an ordinal: from the free list (with the level that the freed
+ *		   node had), or a new one
+ *		4. write vector, code, upper lists, and the node last
+ *		5. link the chosen neighbors back, one page at a time
+ *		6. become the entry point, if the new node is the highest
+ *
+ * Each step is a WAL record or several, and the graph is valid after each: the
+ * node is whole before anything leads to it.  A failure between 3 and 4 leaves
+ * an EMPTY or RESERVED ordinal, which the next vacuum frees.
+ *
+ * No lock on the whole index is taken but the shared one that lets vacuum wait
+ * for inserts in flight.  Lists are read without a snapshot, through the map
+ * where it is settled: what is read there is advice; what is written is checked
+ * on the page (hnsw_replace_list).
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+
+#include "hnsw/hnsw_link.h"
+#include "hnsw/hnsw_search.h"
+
+/* Candidates of the new node on one level */
+typedef struct LevelCandidates
+{
+	uint32 count;
+	uint32 *ordinals;
+} LevelCandidates;
+
+typedef struct HnswInsert
+{
+	Relation index;
+	const IndexType *type;
+	const float *vector;
+	ItemPointer heap_tid;
+	StorageReader *reader;
+	uint16 m;
+	uint32 ef_construction;
+	HnswSearch search;
+	LevelCandidates levels[HNSW_MAX_LEVEL];
+} HnswInsert;
+
+/* Step 1: candidates of all levels up to `level`, nearest first. */
+static void
+find_candidates(HnswInsert *insert, int level)
+{
+	HnswSearch *search = &insert->search;
+	int top = (int) hnsw_meta(insert->reader->meta)->entry_level;
+
+	memset(insert->levels, 0, sizeof(insert->levels));
+	if (!hnsw_search_descend(search, level))
+		return;
+	for (int at = Min(level, top); at >= 0; at--)
+	{
+		LevelCandidates *found = &insert->levels[at];
+
+		hnsw_search_level(search, at, insert->ef_construction);
+		found->count = search->result_count;
+		found->ordinals = palloc(found->count * sizeof(uint32));
+		for (uint32 i = 0; i < found->count; i++)
+			found->ordinals[i] = search->results[i].ordinal;
+	}
+	hnsw_search_rerank(search);
+}
+
+/* Give the row's TID to a node, if it still is LIVE, still has this vector and has room. */
+static bool
+add_tid(HnswInsert *insert, uint32 ordinal)
+{
+	StorageReader *reader = insert->reader;
+	SlotPlace place = page_array_place(&reader->meta->arrays[HNSW_NODES], ordinal);
+	bool fresh;
+	Buffer buffer =
+		page_array_lock_block(insert->index, HNSW_NODES, place.data_block, false, &fresh);
+	HnswNode *node = (HnswNode *) (storage_page_payload(BufferGetPage(buffer)) + place.offset);
+	bool has_room =
+		node->state == HNSW_NODE_LIVE && node->tid_count > 0 && node->tid_count < HNSW_NODE_TIDS;
+
+	if (has_room)
+	{
+		PageWrite write;
+		Page page;
+
+		page_write_begin(&write, insert->index);
+		page = page_write_page(&write, buffer, place.data_block, false, HNSW_NODES);
+		node = (HnswNode *) (storage_page_payload(page) + place.offset);
+		hnsw_node_tids(node, insert->m)[node->tid_count++] = *insert->heap_tid;
+		page_write_finish(&write);
+	}
+	UnlockReleaseBuffer(buffer);
+	return has_room;
+}
+
+/* Step 2.  An equal vector has the distance of the vector to itself, but for rounding. */
+static bool
+join_equal_node(HnswInsert *insert)
+{
+	HnswSearch *search = &insert->search;
+	uint32 dimensions = insert->type->dimensions;
+	Size size = dimensions * sizeof(float);
+	float self = hnsw_distance(insert->type->metric, dimensions, insert->vector, insert->vector);
+	float tolerance = fabsf(self) * 1e-4f;
+	char *other = palloc(MAXALIGN(size));
+
+	for (uint32 i = 0; i < search->result_count; i++)
+	{
+		if (!(fabsf(search->results[i].distance - self) <= tolerance))
+			continue;
+
+		/*
+		 * From shared buffers: a LIVE node's vector does not change, and no node is freed while
+		 * this insert holds the insert lock, so it can't be another's by the time of add_tid.
+		 */
+		buffer_pool_copy_slot(insert->reader, PAGE_ARRAY_VECTORS, search->results[i].ordinal,
+							  other);
+		if (memcmp(other, insert->vector, size) == 0 && add_tid(insert, search->results[i].ordinal))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Take the newest ordinal off the free list; false where it is empty or somebody else was faster.
+ * Page and metapage change in one record, so an ordinal is on the list or RESERVED.
+ */
+static bool
+pop_free_node(HnswInsert *insert, uint32 *ordinal, HnswSlot *slot)
+{
+	const IndexMeta *meta = storage_meta_get(insert->index);
+	uint32 head = meta->free_head;
+	SlotPlace place;
+	Buffer node_buffer;
+	Buffer meta_buffer;
+	HnswNode *node;
+	bool fresh;
+	bool taken = false;
+
+	if (head == INVALID_ORDINAL)
+		return false;
+	storage_reader_check_ordinal(insert->reader, head);
+	place = page_array_place(&insert->reader->meta->arrays[HNSW_NODES], head);
+
+	node_buffer = page_array_lock_block(insert->index, HNSW_NODES, place.data_block, false, &fresh);
+	meta_buffer = storage_meta_read_buffer(insert->index, BUFFER_LOCK_EXCLUSIVE);
+	node = (HnswNode *) (storage_page_payload(BufferGetPage(node_buffer)) + place.offset);
+	if (StorageMetaPageGet(BufferGetPage(meta_buffer))->free_head == head)
+	{
+		PageWrite write;
+		IndexMeta *changed;
+		Page page;
+
+		if (node->state != HNSW_NODE_FREE || node->level >= HNSW_MAX_LEVEL ||
+			(node->next_free != INVALID_ORDINAL && node->next_free >= meta->ordinal_count) ||
+			meta->free_count == 0)
+			ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+							errmsg("free list of index \"%s\" is corrupted at node %u",
+								   RelationGetRelationName(insert->index), head),
+							errhint("Please REINDEX it.")));
+
+		page_write_begin(&write, insert->index);
+		page = page_write_page(&write, node_buffer, place.data_block, false, HNSW_NODES);
+		node = (HnswNode *) (storage_page_payload(page) + place.offset);
+		changed = page_write_metapage(&write, meta_buffer);
+		changed->free_head = node->next_free;
+		changed->free_count--;
+		node->state = HNSW_NODE_RESERVED;
+		node->next_free = INVALID_ORDINAL;
+		memcpy(slot->bytes, node, insert->reader->meta->arrays[HNSW_NODES].slot_size);
+		page_write_finish(&write);
+		*ordinal = head;
+		taken = true;
+	}
+	UnlockReleaseBuffer(meta_buffer);
+	UnlockReleaseBuffer(node_buffer);
+	return taken;
+}
+
+static bool
+has_room(const IndexMeta *meta, uint32 upper_count)
+{
+	uint32 ordinals = meta->ordinal_count + 1;
+
+	return meta->arrays[PAGE_ARRAY_VECTORS].capacity >= ordinals &&
+		   meta->arrays[HNSW_NODES].capacity >= ordinals &&
+		   (meta->arrays[PAGE_ARRAY_CODES].slot_size == 0 ||
+			meta->arrays[PAGE_ARRAY_CODES].capacity >= ordinals) &&
+		   (upper_count == 0 || meta->arrays[HNSW_UPPER].capacity >= upper_count);
+}
+
+/* Hand out a new ordinal, with slots of the upper levels. */
+static void
+append_node(HnswInsert *insert, int level, uint32 *ordinal, uint32 *upper)
+{
+	Relation index = insert->index;
+
+	for (;;)
+	{
+		const IndexMeta *meta = storage_meta_get(index);
+		uint32 ordinals = meta->ordinal_count + 1;
+		uint32 uppers = hnsw_meta(meta)->upper_count + level;
+		Buffer buffer;
+		bool done = false;
+
+		if (ordinals > MAX_ORDINAL || uppers > MAX_ORDINAL)
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("index \"%s\" has reached the maximum number of nodes",
+								   RelationGetRelationName(index))));
+		if (!has_room(meta, uppers))
+		{
+			bool has_codes = meta->arrays[PAGE_ARRAY_CODES].slot_size != 0;
+
+			page_array_grow(index, PAGE_ARRAY_VECTORS, ordinals);
+			page_array_grow(index, HNSW_NODES, ordinals);
+			if (has_codes)
+				page_array_grow(index, PAGE_ARRAY_CODES, ordinals);
+			if (level > 0)
+				page_array_grow(index, HNSW_UPPER, uppers);
+			continue;
+		}
+
+		buffer = storage_meta_read_buffer(index, BUFFER_LOCK_EXCLUSIVE);
+		meta = StorageMetaPageGet(BufferGetPage(buffer));
+		uppers = hnsw_meta(meta)->upper_count + level;
+		if (has_room(meta, uppers))
+		{
+			PageWrite write;
+			IndexMeta *changed;
+
+			page_write_begin(&write, index);
+			changed = page_write_metapage(&write, buffer);
+			*ordinal = changed->ordinal_count++;
+			*upper = hnsw_meta(changed)->upper_count;
+			hnsw_meta(changed)->upper_count += level;
+			page_write_finish(&write);
+			done = true;
+		}
+		UnlockReleaseBuffer(buffer);
+		if (done)
+			return;
+	}
+}
+
+/* Neighbors of the new node on one level: chosen among the candidates that are LIVE. */
+static void
+choose_neighbors(HnswInsert *insert, HnswLinker *linker, int level, uint32 self, HnswList *list)
+{
+	LevelCandidates *candidates = &insert->levels[level];
+	uint32 live = 0;
+	HnswSlot slot;
+
+	for (uint32 i = 0; i < candidates->count; i++)
+	{
+		if (candidates->ordinals[i] == self)
+			continue;
+		hnsw_read_node(insert->reader, candidates->ordinals[i], &slot);
+		if (slot.node.state == HNSW_NODE_LIVE && slot.node.level >= level)
+			candidates->ordinals[live++] = candidates->ordinals[i];
+	}
+	list->count = hnsw_linker_choose(linker, insert->vector, INVALID_ORDINAL, candidates->ordinals,
+									 live, insert->m, list->ids);
+}
+
+/* Write the node and, last, its level-0 list and TID: from then on it can be linked. */
+static void
+write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const HnswList *lists)
+{
+	Relation index = insert->index;
+	const IndexMeta *meta = insert->reader->meta;
+	const QuantizerRoutine *quantizer = insert->search.quantizer;
+	uint32 dimensions = insert->type->dimensions;
+	HnswSlot slot;
+
+	page_array_write_slot(index, meta, PAGE_ARRAY_VECTORS, ordinal, insert->vector);
+	if (!quantizer->exact)
+	{
+		char *code = palloc0(meta->arrays[PAGE_ARRAY_CODES].slot_size);
+
+		quantizer->encode(NULL, insert->vector, dimensions, code);
+		page_array_write_slot(index, meta, PAGE_ARRAY_CODES, ordinal, code);
+		pfree(code);
+	}
+
+	for (int at = 1; at <= level; at++)
+	{
+		memset(&slot, 0, sizeof(slot));
+		slot.upper.owner = ordinal;
+		slot.upper.level = (uint16) at;
+		slot.upper.count = (uint16) lists[at].count;
+		memcpy(slot.upper.neighbors, lists[at].ids, lists[at].count * sizeof(uint32));
+		page_array_write_slot(index, meta, HNSW_UPPER, upper + at - 1, &slot);
+	}
+
+	memset(&slot, 0, sizeof(slot));
+	slot.node.state = HNSW_NODE_LIVE;
+	slot.node.level = (uint8) level;
+	slot.node.tid_count = 1;
+	slot.node.next_free = INVALID_ORDINAL;
+	slot.node.upper = upper;
+	slot.node.count = (uint16) lists[0].count;
+	memcpy(slot.node.neighbors, lists[0].ids, lists[0].count * sizeof(uint32));
+	hnsw_node_tids(&slot.node, insert->m)[0] = *insert->heap_tid;
+	page_array_write_slot(index, meta, HNSW_NODES, ordinal, &slot);
+}
+
+/*
+ * Step 6.  A node without neighbors must be the entry point, or nothing leads to it; where another
+ * LIVE node became the entry point since the search (the first rows of an empty index race), false:
+ * the caller links to it after all.
+ */
+static bool
+update_entry(HnswInsert *insert, uint32 ordinal, int level, bool linked)
+{
+	uint32 entry = hnsw_meta(storage_meta_get(insert->index))->entry;
+	bool entry_is_live = false;
+	Buffer buffer;
+	HnswMeta *meta;
+	bool done = true;
+
+	if (!linked && entry != INVALID_ORDINAL)
+	{
+		HnswSlot slot;
+
+		storage_reader_check_ordinal(insert->reader, entry);
+		hnsw_read_node_current(insert->reader, entry, &slot);
+		entry_is_live = slot.node.state == HNSW_NODE_LIVE;
+	}
+
+	buffer = storage_meta_read_buffer(insert->index, BUFFER_LOCK_EXCLUSIVE);
+	meta = hnsw_meta(storage_meta_of_page(insert->index, BufferGetPage(buffer)));
+	if (!linked && (entry_is_live || meta->entry != entry))
+		done = false;
+	else if (!linked || meta->entry == INVALID_ORDINAL || (uint32) level > meta->entry_level)
+	{
+		PageWrite write;
+		HnswMeta *changed;
+
+		page_write_begin(&write, insert->index);
+		changed = hnsw_meta(page_write_metapage(&write, buffer));
+		changed->entry = ordinal;
+		changed->entry_level = (uint32) level;
+		page_write_finish(&write);
+	}
+	UnlockReleaseBuffer(buffer);
+	return done;
+}
+
+static void
+link_back(HnswLinker *linker, uint32 ordinal, int level, const HnswList *lists)
+{
+	for (int at = level; at >= 0; at--)
+	{
+		for (uint32 i = 0; i < lists[at].count; i++)
+			hnsw_linker_add_edge(linker, lists[at].ids[i], ordinal, at);
+	}
+}
+
+/* Look again, for a node that is written but that found no neighbors, and link it. */
+static void
+link_again(HnswInsert *insert, HnswLinker *linker, uint32 ordinal, int level, HnswList *lists)
+{
+	HnswSlot slot;
+
+	CHECK_FOR_INTERRUPTS();
+	storage_reader_refresh(insert->reader);
+	find_candidates(insert, level);
+	hnsw_read_node_current(insert->reader, ordinal, &slot);
+	for (int at = 0; at <= level; at++)
+	{
+		HnswList before;
+		HnswList after;
+
+		choose_neighbors(insert, linker, at, ordinal, &after);
+		hnsw_read_list(insert->reader, ordinal, &slot.node, at, true, &before);
+		if (hnsw_replace_list(insert->reader, ordinal, &slot.node, at, &before, &after))
+			lists[at] = after;
+	}
+	link_back(linker, ordinal, level, lists);
+}
+
+/* Steps 3 to 6; `level` is that of the search that was made */
+static void
+add_node(HnswInsert *insert, int level)
+{
+	uint32 ordinal;
+	uint32 upper;
+	HnswSlot freed;
+	HnswLinker linker;
+	HnswList *lists;
+
+	if (pop_free_node(insert, &ordinal, &freed))
+	{
+		bool search_again = freed.node.level > level;
+
+		level = freed.node.level;
+		upper = freed.node.upper;
+		if (search_again)
+			find_candidates(insert, level);
+	}
+	else
+		append_node(insert, level, &ordinal, &upper);
+
+	/* The arrays may have grown by runs that the reader does not know. */
+	storage_reader_refresh(insert->reader);
+
+	hnsw_linker_begin(&linker, insert->reader, insert->type->metric);
+	lists = palloc0((level + 1) * sizeof(HnswList));
+	for (int at = 0; at <= level; at++)
+		choose_neighbors(insert, &linker, at, ordinal, &lists[at]);
+
+	write_node(insert, ordinal, level, upper, lists);
+	link_back(&linker, ordinal, level, lists);
+	while (!update_entry(insert, ordinal, level, lists[0].count > 0))
+		link_again(insert, &linker, ordinal, level, lists);
+}
+
+static void
+insert_vector(Relation index, const IndexType *type, const float *vector, ItemPointer heap_tid)
+{
+	HnswInsert insert = {.index = index, .type = type, .vector = vector, .heap_tid = heap_tid};
+	int level;
+
+	insert.reader = storage_reader_begin(index, index_storage_option(index), NULL);
+	insert.m = hnsw_meta(insert.reader->meta)->m;
+	insert.ef_construction = (uint32) hnsw_ef_construction_option(index);
+	hnsw_search_begin(&insert.search, insert.reader, type->metric, vector, insert.ef_construction);
+
+	level = hnsw_draw_level(pg_prng_double(&pg_global_prng_state), insert.m);
+	find_candidates(&insert, level);
+	if (!join_equal_node(&insert))
+		add_node(&insert, level);
+	storage_reader_end(insert.reader);
+}
+
+bool
+hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,
+			IndexUniqueCheck check_unique, bool index_unchanged, IndexInfo *index_info)
+{
+	MemoryContext context;
+	MemoryContext outer;
+	IndexType type;
+	float *vector;
+
+	if (isnull[0])
+		return false;
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
+	outer = MemoryContextSwitchTo(context);
+
+	index_type_get(index, &type);
+	vector = palloc(type.dimensions * sizeof(float));
+	if (index_type_form_vector(&type, values[0], vector))
+	{
+		LockPage(index, HNSW_INSERT_LOCK_PAGE, ShareLock);
+		insert_vector(index, &type, vector, heap_tid);
+		UnlockPage(index, HNSW_INSERT_LOCK_PAGE, ShareLock);
+	}
+
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(context);
+	return false;
+}

@@ -1,0 +1,228 @@
+/*
+ * hnsw/hnsw_node.c
+ *		Reading and changing nodes of the graph on their pages.
+ *
+ * A node may be read through the map after an edge to it was read from a buffer:
+ * the map's copy may then be older than the edge.  So a state that no edge can
+ * lead to is looked up again in shared buffers before it is believed.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "hnsw/hnsw_node.h"
+
+pg_attribute_noreturn() static void report_corrupted_node(StorageReader *reader, uint32 ordinal,
+														  const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+					errmsg("index \"%s\" contains corrupted node %u",
+						   RelationGetRelationName(reader->index), ordinal),
+					errdetail_internal("%s", detail), errhint("Please REINDEX it.")));
+}
+
+static void
+check_node(StorageReader *reader, uint32 ordinal, HnswNode *node)
+{
+	uint16 m = hnsw_meta(reader->meta)->m;
+
+	switch (node->state)
+	{
+		case HNSW_NODE_LIVE:
+		case HNSW_NODE_DEAD:
+			break;
+		case HNSW_NODE_FREE:
+		case HNSW_NODE_RESERVED:
+			node->count = 0;
+			node->tid_count = 0;
+			break;
+		case HNSW_NODE_EMPTY:
+			report_corrupted_node(reader, ordinal, "It is linked but was never written.");
+		default:
+			report_corrupted_node(reader, ordinal, "Its state is invalid.");
+	}
+	if (node->tid_count > HNSW_NODE_TIDS || node->count > 2 * m || node->level >= HNSW_MAX_LEVEL)
+		report_corrupted_node(reader, ordinal, "A count is out of range.");
+	for (uint32 i = 0; i < node->count; i++)
+		storage_reader_check_ordinal(reader, node->neighbors[i]);
+}
+
+void
+hnsw_read_node_current(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
+{
+	buffer_pool_copy_slot(reader, HNSW_NODES, ordinal, slot->bytes);
+	check_node(reader, ordinal, &slot->node);
+}
+
+void
+hnsw_read_node(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
+{
+	storage_copy_slot(reader, HNSW_NODES, ordinal, slot->bytes);
+	if (unlikely(slot->node.state != HNSW_NODE_LIVE && slot->node.state != HNSW_NODE_DEAD) &&
+		reader->map != NULL)
+		buffer_pool_copy_slot(reader, HNSW_NODES, ordinal, slot->bytes);
+	check_node(reader, ordinal, &slot->node);
+}
+
+static uint32
+upper_slot(StorageReader *reader, uint32 ordinal, const HnswNode *node, int level)
+{
+	uint32 slot = node->upper + level - 1;
+
+	if (node->upper > MAX_ORDINAL || slot >= reader->meta->arrays[HNSW_UPPER].capacity)
+		report_corrupted_node(reader, ordinal, "Its upper levels are out of range.");
+	return slot;
+}
+
+static void
+check_upper(StorageReader *reader, uint32 ordinal, int level, const HnswUpper *upper)
+{
+	if (upper->owner != ordinal || upper->level != level ||
+		upper->count > hnsw_meta(reader->meta)->m)
+		report_corrupted_node(reader, ordinal, "Its upper levels belong to another node.");
+}
+
+void
+hnsw_read_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, int level, bool current,
+			   HnswList *list)
+{
+	list->count = 0;
+	if (level > node->level)
+		return;
+	if (level == 0)
+	{
+		list->count = node->count;
+		memcpy(list->ids, node->neighbors, node->count * sizeof(uint32));
+	}
+	else
+	{
+		HnswSlot slot;
+		uint32 at = upper_slot(reader, ordinal, node, level);
+
+		if (node->state == HNSW_NODE_FREE || node->state == HNSW_NODE_RESERVED)
+			return;
+		if (!current)
+			storage_copy_slot(reader, HNSW_UPPER, at, slot.bytes);
+		if (current || (reader->map != NULL && slot.upper.owner != ordinal))
+			buffer_pool_copy_slot(reader, HNSW_UPPER, at, slot.bytes);
+		check_upper(reader, ordinal, level, &slot.upper);
+		list->count = slot.upper.count;
+		memcpy(list->ids, slot.upper.neighbors, slot.upper.count * sizeof(uint32));
+		for (uint32 i = 0; i < list->count; i++)
+			storage_reader_check_ordinal(reader, list->ids[i]);
+	}
+}
+
+static bool
+list_equals(const HnswList *list, uint32 count, const uint32 *ids)
+{
+	return list->count == count && memcmp(list->ids, ids, count * sizeof(uint32)) == 0;
+}
+
+/* Is the node LIVE now?  Its page is not held afterwards. */
+static bool
+is_live_now(StorageReader *reader, uint32 ordinal)
+{
+	HnswSlot slot;
+
+	hnsw_read_node_current(reader, ordinal, &slot);
+	return slot.node.state == HNSW_NODE_LIVE;
+}
+
+bool
+hnsw_replace_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, int level,
+				  const HnswList *expected, const HnswList *replacement)
+{
+	PageArrayId array_id = level == 0 ? HNSW_NODES : HNSW_UPPER;
+	uint32 at = level == 0 ? ordinal : upper_slot(reader, ordinal, node, level);
+	SlotPlace place = page_array_place(&reader->meta->arrays[array_id], at);
+	Buffer buffer;
+	Page page;
+	bool fresh;
+	bool unchanged;
+	PageWrite write;
+
+	Assert(replacement->count <= hnsw_level_m(hnsw_meta(reader->meta)->m, level));
+
+	/* Only vacuum ends a node's life, and it writes lists itself; so a look before the lock does. */
+	if (level > 0 && !is_live_now(reader, ordinal))
+		return false;
+
+	buffer = page_array_lock_block(reader->index, array_id, place.data_block, false, &fresh);
+	page = BufferGetPage(buffer);
+	if (level == 0)
+	{
+		HnswNode *current = (HnswNode *) (storage_page_payload(page) + place.offset);
+
+		unchanged = current->state == HNSW_NODE_LIVE &&
+					list_equals(expected, current->count, current->neighbors);
+	}
+	else
+	{
+		HnswUpper *current = (HnswUpper *) (storage_page_payload(page) + place.offset);
+
+		unchanged =
+			current->owner == ordinal && list_equals(expected, current->count, current->neighbors);
+	}
+	if (!unchanged)
+	{
+		UnlockReleaseBuffer(buffer);
+		return false;
+	}
+
+	page_write_begin(&write, reader->index);
+	page = page_write_page(&write, buffer, place.data_block, false, array_id);
+	if (level == 0)
+	{
+		HnswNode *changed = (HnswNode *) (storage_page_payload(page) + place.offset);
+
+		changed->count = (uint16) replacement->count;
+		memcpy(changed->neighbors, replacement->ids, replacement->count * sizeof(uint32));
+	}
+	else
+	{
+		HnswUpper *changed = (HnswUpper *) (storage_page_payload(page) + place.offset);
+
+		changed->count = (uint16) replacement->count;
+		memcpy(changed->neighbors, replacement->ids, replacement->count * sizeof(uint32));
+	}
+	page_write_finish(&write);
+	UnlockReleaseBuffer(buffer);
+	return true;
+}
+
+/* Vectors of one batch, copied in a section that may be left */
+typedef struct VectorCopy
+{
+	const void **slots;
+	uint32 count;
+	uint32 dimensions;
+	float *vectors;
+} VectorCopy;
+
+static void
+copy_vectors(void *argument)
+{
+	const VectorCopy *copy = argument;
+
+	for (uint32 i = 0; i < copy->count; i++)
+		memcpy(copy->vectors + (Size) i * copy->dimensions, copy->slots[i],
+			   copy->dimensions * sizeof(float));
+}
+
+void
+hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, float *vectors)
+{
+	uint32 dimensions = reader->meta->dimensions;
+	const void *slots[STORAGE_MAX_BATCH];
+
+	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
+	{
+		VectorCopy copy = {.slots = slots,
+						   .count = Min(count - first, STORAGE_MAX_BATCH),
+						   .dimensions = dimensions,
+						   .vectors = vectors + (Size) first * dimensions};
+
+		storage_fetch(reader, PAGE_ARRAY_VECTORS, ordinals + first, copy.count, slots);
+		storage_reader_run(reader, copy_vectors, &copy);
+	}
+}

@@ -1,0 +1,244 @@
+/*
+ * hnsw/hnsw_search.c
+ *		The walk through the graph: Algorithm 2 of Malkov and Yashunin, on codes.
+ *
+ * One hop: take the nearest candidate, copy its node, drop the neighbors seen
+ * before, fetch the codes of all others in one batch and compute their distances
+ * in one call of the quantizer, inside a mapped-read section.  Everything that
+ * allocates (heaps, visited set) is made large enough before the section.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "hnsw/hnsw_search.h"
+
+void
+hnsw_search_begin(HnswSearch *search, StorageReader *reader, DistanceMetric metric,
+				  const float *vector, uint32 max_ef)
+{
+	const IndexMeta *meta = reader->meta;
+	const QuantizerRoutine *quantizer = quantizer_routine(meta->quantizer);
+
+	if (quantizer == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+						errmsg("index \"%s\" has unknown quantizer %u",
+							   RelationGetRelationName(reader->index), meta->quantizer),
+						errhint("Please REINDEX it.")));
+
+	search->reader = reader;
+	search->metric = metric;
+	search->dimensions = meta->dimensions;
+	search->vector = vector;
+	search->quantizer = quantizer;
+	search->walk_array = quantizer->exact ? PAGE_ARRAY_VECTORS : PAGE_ARRAY_CODES;
+	search->query = palloc(quantizer->query_size(meta->dimensions));
+	quantizer->prepare_query(NULL, metric, vector, meta->dimensions, search->query);
+
+	visited_set_init(&search->visited, max_ef * 2 * hnsw_meta(meta)->m / 2);
+	search->candidate_capacity = Max(2 * max_ef, 256);
+	search->candidates = palloc(search->candidate_capacity * sizeof(Candidate));
+	search->candidate_count = 0;
+	search->result_capacity = max_ef;
+	search->results = palloc(max_ef * sizeof(Candidate));
+	search->result_count = 0;
+}
+
+/* Distances of a batch, in a section that may be left */
+typedef struct DistanceSection
+{
+	const HnswSearch *search;
+	const void **slots;
+	uint32 count;
+	float *distances;
+} DistanceSection;
+
+static void
+compute_code_distances(void *argument)
+{
+	const DistanceSection *section = argument;
+
+	section->search->quantizer->distances(section->search->query, section->slots, section->count,
+										  section->distances);
+}
+
+static void
+compute_exact_distances(void *argument)
+{
+	const DistanceSection *section = argument;
+	const HnswSearch *search = section->search;
+
+	distance_batch_function(search->metric)(search->vector, section->slots, section->count,
+											search->dimensions, section->distances);
+}
+
+/* Distances of any number of nodes to the query; NaN (corrupt or overflowing data) sorts last. */
+static void
+measure(HnswSearch *search, PageArrayId array, const uint32 *ordinals, uint32 count,
+		MappedReadSection section, float *distances)
+{
+	const void *slots[STORAGE_MAX_BATCH];
+
+	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
+	{
+		DistanceSection batch = {.search = search,
+								 .slots = slots,
+								 .count = Min(count - first, STORAGE_MAX_BATCH),
+								 .distances = distances + first};
+
+		storage_fetch(search->reader, array, ordinals + first, batch.count, slots);
+		storage_reader_run(search->reader, section, &batch);
+	}
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (unlikely(isnan(distances[i])))
+			distances[i] = INFINITY;
+	}
+}
+
+/* Room for `more` candidates. */
+static void
+reserve_candidates(HnswSearch *search, uint32 more)
+{
+	if (search->candidate_count + more <= search->candidate_capacity)
+		return;
+	search->candidate_capacity = 2 * (search->candidate_count + more);
+	search->candidates =
+		repalloc_huge(search->candidates, (Size) search->candidate_capacity * sizeof(Candidate));
+}
+
+/* Take a node in as candidate, and as one of the `ef` results, if it is near enough. */
+static inline void
+consider(HnswSearch *search, uint32 ef, Candidate candidate)
+{
+	if (search->result_count < ef)
+		furthest_heap_push(search->results, &search->result_count, candidate);
+	else if (candidate_is_nearer(candidate, search->results[0]))
+		furthest_heap_replace_top(search->results, search->result_count, candidate);
+	else
+		return;
+	nearest_heap_push(search->candidates, &search->candidate_count, candidate);
+}
+
+/*
+ * A node that has no rows is walked through but is no result.  It is known when the node is read,
+ * and every result's node is read before a search ends; so all results are LIVE then.
+ */
+static void
+remove_result(HnswSearch *search, uint32 ordinal)
+{
+	uint32 kept = 0;
+
+	for (uint32 i = 0; i < search->result_count; i++)
+	{
+		if (search->results[i].ordinal != ordinal)
+			search->results[kept++] = search->results[i];
+	}
+	search->result_count = 0;
+	for (uint32 i = 0; i < kept; i++)
+		furthest_heap_push(search->results, &search->result_count, search->results[i]);
+}
+
+bool
+hnsw_search_descend(HnswSearch *search, int level)
+{
+	StorageReader *reader = search->reader;
+	HnswMeta *meta = hnsw_meta(reader->meta);
+	uint32 entry = meta->entry;
+	float distance;
+
+	search->result_count = 0;
+	if (entry == INVALID_ORDINAL)
+		return false;
+	storage_reader_check_ordinal(reader, entry);
+
+	measure(search, search->walk_array, &entry, 1, compute_code_distances, &distance);
+	search->results[0].ordinal = entry;
+	search->results[0].distance = distance;
+	search->result_count = 1;
+	for (int at = (int) meta->entry_level; at > level; at--)
+		hnsw_search_level(search, at, 1);
+	return true;
+}
+
+void
+hnsw_search_level(HnswSearch *search, int level, uint32 ef)
+{
+	StorageReader *reader = search->reader;
+	HnswSlot slot;
+	HnswList list;
+	float distances[2 * HNSW_MAX_M];
+
+	Assert(ef <= search->result_capacity);
+	visited_set_clear(&search->visited);
+	visited_set_reserve(&search->visited, search->result_count);
+	search->candidate_count = 0;
+	reserve_candidates(search, search->result_count);
+
+	/* The results of the level above are the entry points; heaps are made of them in place. */
+	candidates_sort(search->results, search->result_count);
+	for (uint32 i = 0; i < search->result_count; i++)
+	{
+		visited_set_add(&search->visited, search->results[i].ordinal);
+		nearest_heap_push(search->candidates, &search->candidate_count, search->results[i]);
+	}
+	search->result_count = Min(search->result_count, ef);
+	for (uint32 i = 0, count = 0; i < search->result_count; i++)
+		furthest_heap_push(search->results, &count, search->results[i]);
+
+	while (search->candidate_count > 0)
+	{
+		Candidate nearest = nearest_heap_pop(search->candidates, &search->candidate_count);
+		uint32 unseen = 0;
+
+		if (search->result_count >= ef && candidate_is_nearer(search->results[0], nearest))
+			break;
+		CHECK_FOR_INTERRUPTS();
+
+		hnsw_read_node(reader, nearest.ordinal, &slot);
+		if (unlikely(slot.node.state != HNSW_NODE_LIVE) && level == 0)
+			remove_result(search, nearest.ordinal);
+		hnsw_read_list(reader, nearest.ordinal, &slot.node, level, false, &list);
+
+		visited_set_reserve(&search->visited, list.count);
+		for (uint32 i = 0; i < list.count; i++)
+		{
+			if (visited_set_add(&search->visited, list.ids[i]))
+				list.ids[unseen++] = list.ids[i];
+		}
+		if (unseen == 0)
+			continue;
+		measure(search, search->walk_array, list.ids, unseen, compute_code_distances, distances);
+
+		reserve_candidates(search, unseen);
+		for (uint32 i = 0; i < unseen; i++)
+			consider(search, ef, (Candidate){.distance = distances[i], .ordinal = list.ids[i]});
+	}
+
+	candidates_sort(search->results, search->result_count);
+}
+
+void
+hnsw_search_rerank(HnswSearch *search)
+{
+	uint32 *ordinals;
+	float *distances;
+	uint32 count = search->result_count;
+
+	if (search->quantizer->exact || count == 0)
+		return;
+
+	ordinals = palloc(count * sizeof(uint32));
+	distances = palloc(count * sizeof(float));
+	for (uint32 i = 0; i < count; i++)
+		ordinals[i] = search->results[i].ordinal;
+	measure(search, PAGE_ARRAY_VECTORS, ordinals, count, compute_exact_distances, distances);
+	for (uint32 i = 0; i < count; i++)
+		search->results[i].distance = distances[i];
+	candidates_sort(search->results, count);
+	pfree(ordinals);
+	pfree(distances);
+}

@@ -1,0 +1,308 @@
+/*
+ * hnsw/hnsw_vacuum.c
+ *		Removing dead rows, in four passes over the nodes' pages.
+ *
+ *		1. remove dead TIDs; a node left with none becomes DEAD
+ *		2. wait for the inserts in flight, which may not have seen that
+ *		3. repair (hnsw_repair.c): lists lose their DEAD neighbors and get live ones
+ *		   from those neighbors' own lists; the entry point is replaced if DEAD
+ *		4. put DEAD nodes on the free list
+ *
+ * An insert that begins after step 2 sees every DEAD state and links to none, so
+ * after step 3 no edge leads to a DEAD node.  Every pass takes one page's lock at
+ * a time.  Stopped anywhere, the index is valid: DEAD nodes without edges are
+ * found again by the next vacuum, as are EMPTY and RESERVED ones that failed
+ * inserts have left.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+
+#include "hnsw/hnsw_vacuum.h"
+
+bool
+hnsw_next_node_block(HnswNodeBlocks *blocks)
+{
+	const PageArrayMeta *array = &blocks->meta->arrays[HNSW_NODES];
+
+	if (blocks->next_ordinal >= blocks->meta->ordinal_count)
+		return false;
+	blocks->first_ordinal = blocks->next_ordinal;
+	blocks->data_block = page_array_place(array, blocks->first_ordinal).data_block;
+	blocks->count = Min(array->slots_per_page, blocks->meta->ordinal_count - blocks->first_ordinal);
+	blocks->next_ordinal += blocks->count;
+	return true;
+}
+
+bool
+hnsw_copy_node_block(HnswVacuum *vacuum, const HnswNodeBlocks *blocks, char *page_copy)
+{
+	BlockNumber block = storage_block_of_data_block(blocks->data_block);
+	Buffer buffer;
+	bool is_new;
+
+	vs_vacuum_delay_point();
+	if (block >= RelationGetNumberOfBlocks(vacuum->index))
+		return false; /* never written, and lost to a crash */
+	buffer = ReadBufferExtended(vacuum->index, MAIN_FORKNUM, block, RBM_NORMAL, vacuum->strategy);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	is_new = PageIsNew(BufferGetPage(buffer));
+	if (!is_new)
+	{
+		storage_page_check(vacuum->index, BufferGetPage(buffer), block, STORAGE_PAGE_ARRAY,
+						   HNSW_NODES);
+		memcpy(page_copy, BufferGetPage(buffer), BLCKSZ);
+	}
+	UnlockReleaseBuffer(buffer);
+	return !is_new;
+}
+
+HnswNode *
+hnsw_node_in_page(HnswVacuum *vacuum, char *page, uint32 at)
+{
+	HnswNode *node = (HnswNode *) (storage_page_payload(page) +
+								   at * vacuum->reader->meta->arrays[HNSW_NODES].slot_size);
+
+	if (node->tid_count > HNSW_NODE_TIDS || node->count > 2 * vacuum->m ||
+		node->level >= HNSW_MAX_LEVEL || node->state > HNSW_NODE_RESERVED)
+		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+						errmsg("index \"%s\" contains a corrupted node",
+							   RelationGetRelationName(vacuum->index)),
+						errhint("Please REINDEX it.")));
+	return node;
+}
+
+/* Keep the TIDs that are not dead; returns how many are kept. */
+static uint8
+filter_tids(HnswVacuum *vacuum, HnswNode *node, IndexBulkDeleteCallback callback,
+			void *callback_state, uint64 *removed)
+{
+	ItemPointer tids = hnsw_node_tids(node, vacuum->m);
+	uint8 kept = 0;
+
+	for (uint8 i = 0; i < node->tid_count; i++)
+	{
+		if (callback(&tids[i], callback_state))
+			(*removed)++;
+		else
+			tids[kept++] = tids[i];
+	}
+	return kept;
+}
+
+/* Pass 1 on one page: under its exclusive lock, since TIDs may be added meanwhile. */
+static void
+remove_tids(HnswVacuum *vacuum, const HnswNodeBlocks *blocks, IndexBulkDeleteCallback callback,
+			void *callback_state, IndexBulkDeleteResult *stats)
+{
+	PGAlignedBlock copy;
+	Buffer buffer;
+	Page page;
+	bool fresh;
+	uint64 removed = 0;
+	PageWrite write;
+
+	buffer = page_array_lock_block(vacuum->index, HNSW_NODES, blocks->data_block, true, &fresh);
+	if (fresh)
+	{
+		/* Handed out but never written: nothing on the page. */
+		UnlockReleaseBuffer(buffer);
+		return;
+	}
+	memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
+	for (uint32 i = 0; i < blocks->count; i++)
+	{
+		HnswNode *node = hnsw_node_in_page(vacuum, copy.data, i);
+		uint32 ordinal = blocks->first_ordinal + i;
+
+		switch (node->state)
+		{
+			case HNSW_NODE_LIVE:
+				node->tid_count = filter_tids(vacuum, node, callback, callback_state, &removed);
+				stats->num_index_tuples += node->tid_count;
+				if (node->tid_count == 0)
+				{
+					node->state = HNSW_NODE_DEAD;
+					hnsw_vacuum_mark(vacuum, vacuum->dead, ordinal);
+					vacuum->dead_count++;
+				}
+				break;
+			case HNSW_NODE_DEAD:
+				/* An earlier vacuum was stopped. */
+				hnsw_vacuum_mark(vacuum, vacuum->dead, ordinal);
+				vacuum->dead_count++;
+				break;
+			case HNSW_NODE_EMPTY:
+			case HNSW_NODE_RESERVED:
+				/* Left behind, unless an insert in flight is about to write it. */
+				hnsw_vacuum_mark(vacuum, vacuum->abandoned, ordinal);
+				vacuum->abandoned_count++;
+				break;
+			case HNSW_NODE_FREE:
+				break;
+		}
+	}
+	stats->tuples_removed += removed;
+	if (removed > 0)
+	{
+		page_write_begin(&write, vacuum->index);
+		page = page_write_page(&write, buffer, blocks->data_block, false, HNSW_NODES);
+		memcpy(storage_page_payload(page), storage_page_payload(copy.data), STORAGE_PAYLOAD_SIZE);
+		page_write_finish(&write);
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Pass 4 on one page: chain its freed nodes before the free list's head. */
+static void
+free_nodes(HnswVacuum *vacuum, const HnswNodeBlocks *blocks)
+{
+	Buffer node_buffer;
+	Buffer meta_buffer;
+	PageWrite write;
+	IndexMeta *meta;
+	Page page;
+	bool fresh;
+
+	node_buffer =
+		page_array_lock_block(vacuum->index, HNSW_NODES, blocks->data_block, true, &fresh);
+	meta_buffer = storage_meta_read_buffer(vacuum->index, BUFFER_LOCK_EXCLUSIVE);
+	page_write_begin(&write, vacuum->index);
+	page = page_write_page(&write, node_buffer, blocks->data_block, fresh, HNSW_NODES);
+	meta = page_write_metapage(&write, meta_buffer);
+	for (uint32 i = 0; i < blocks->count; i++)
+	{
+		uint32 ordinal = blocks->first_ordinal + i;
+		HnswNode *node = hnsw_node_in_page(vacuum, page, i);
+		bool dead =
+			node->state == HNSW_NODE_DEAD && hnsw_vacuum_is_marked(vacuum, vacuum->dead, ordinal);
+		bool abandoned = (node->state == HNSW_NODE_EMPTY || node->state == HNSW_NODE_RESERVED) &&
+						 hnsw_vacuum_is_marked(vacuum, vacuum->abandoned, ordinal);
+
+		if (!dead && !abandoned)
+			continue;
+		node->state = HNSW_NODE_FREE;
+		node->tid_count = 0;
+		node->count = 0;
+		node->next_free = meta->free_head;
+		meta->free_head = ordinal;
+		meta->free_count++;
+	}
+	page_write_finish(&write);
+	UnlockReleaseBuffer(meta_buffer);
+	UnlockReleaseBuffer(node_buffer);
+}
+
+/* Does the page hold a node that this vacuum frees? */
+static bool
+has_marks(HnswVacuum *vacuum, const HnswNodeBlocks *blocks)
+{
+	for (uint32 i = 0; i < blocks->count; i++)
+	{
+		uint32 ordinal = blocks->first_ordinal + i;
+
+		if (hnsw_vacuum_is_marked(vacuum, vacuum->dead, ordinal) ||
+			hnsw_vacuum_is_marked(vacuum, vacuum->abandoned, ordinal))
+			return true;
+	}
+	return false;
+}
+
+static HnswVacuum *
+vacuum_begin(IndexVacuumInfo *info)
+{
+	HnswVacuum *vacuum = palloc0(sizeof(HnswVacuum));
+	Size bytes;
+
+	vacuum->index = info->index;
+	vacuum->strategy = info->strategy;
+	vacuum->reader = storage_reader_begin(info->index, index_storage_option(info->index), NULL);
+	vacuum->m = hnsw_meta(vacuum->reader->meta)->m;
+	vacuum->marked_count = vacuum->reader->meta->ordinal_count;
+	bytes = vacuum->marked_count / 8 + 1;
+	vacuum->dead =
+		MemoryContextAllocExtended(CurrentMemoryContext, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	vacuum->abandoned =
+		MemoryContextAllocExtended(CurrentMemoryContext, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	return vacuum;
+}
+
+IndexBulkDeleteResult *
+hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+				 IndexBulkDeleteCallback callback, void *callback_state)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext outer;
+	HnswVacuum *vacuum;
+	HnswNodeBlocks blocks;
+
+	if (stats == NULL)
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+	stats->num_index_tuples = 0;
+
+	outer = MemoryContextSwitchTo(context);
+	vacuum = vacuum_begin(info);
+
+	/* Pass 1 */
+	blocks = (HnswNodeBlocks){.meta = vacuum->reader->meta};
+	while (hnsw_next_node_block(&blocks))
+	{
+		vs_vacuum_delay_point();
+		remove_tids(vacuum, &blocks, callback, callback_state, stats);
+	}
+
+	if (vacuum->dead_count > 0 || vacuum->abandoned_count > 0)
+	{
+		/* 2: whoever inserts from now on sees what pass 1 has written. */
+		LockPage(info->index, HNSW_INSERT_LOCK_PAGE, ExclusiveLock);
+		UnlockPage(info->index, HNSW_INSERT_LOCK_PAGE, ExclusiveLock);
+
+		/* The nodes of those inserts too may have edges to dead ones. */
+		storage_reader_refresh(vacuum->reader);
+
+		/* Pass 3 */
+		if (vacuum->dead_count > 0)
+			hnsw_repair(vacuum);
+
+		/* Pass 4 */
+		blocks = (HnswNodeBlocks){.meta = vacuum->reader->meta};
+		while (hnsw_next_node_block(&blocks))
+		{
+			if (!has_marks(vacuum, &blocks))
+				continue;
+			vs_vacuum_delay_point();
+			free_nodes(vacuum, &blocks);
+		}
+	}
+
+	storage_reader_end(vacuum->reader);
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(context);
+	return stats;
+}
+
+IndexBulkDeleteResult *
+hnsw_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
+{
+	const IndexMeta *meta;
+
+	if (info->analyze_only)
+		return stats;
+
+	if (stats == NULL)
+	{
+		/* Nothing was deleted: the heap's count is the best there is. */
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+		stats->num_index_tuples = info->num_heap_tuples;
+		stats->estimated_count = info->estimated_count;
+	}
+	meta = storage_meta_get(info->index);
+	stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	stats->pages_free = page_array_blocks_for_slots(&meta->arrays[HNSW_NODES], meta->free_count);
+	return stats;
+}
