@@ -35,16 +35,23 @@ typedef enum DistanceMetric
 } DistanceMetric;
 
 /*
- * A vector in 8 bits a dimension: element i is offset + step * values[i] (see quantizer/sq8.c for
- * how it is made). Aligned to 4 bytes. A slot is sizeof(Sq8Code) + dimensions bytes, rounded up to
- * 4; kernels read neither the padding nor anything behind it.
+ * A vector in 8 bits a dimension: element i is offset + step * values[i]. The two sums let the
+ * distances to a query be computed from the integer product of values and query alone; how that
+ * goes, and how a code is made, is told in quantizer/sq8.c. Aligned to 4 bytes. A slot is
+ * sizeof(Sq8Code) + dimensions bytes, rounded up to 4; kernels read neither the padding nor
+ * anything behind it.
  */
 typedef struct Sq8Code
 {
 	float offset;
 	float step;
+	uint32_t value_sum;	 /* of all values */
+	uint32_t square_sum; /* of the squares of all values: 66,000 of the largest fit */
 	uint8_t values[];
 } Sq8Code;
+
+/* A query for sq8_dot_batch has zeros behind its end, up to a multiple of so many elements. */
+#define SQ8_QUERY_PADDING 32
 
 /* One pair of vectors. */
 typedef float (*DistancePair)(const float *a, const float *b, uint32_t dimensions);
@@ -74,15 +81,16 @@ typedef struct DistanceKernels
 	DistanceBatch negative_inner_product_batch;
 	DistanceBatch l1_batch;
 
-	/*
-	 * The same between a float32 query and Sq8Code. The inner product wants the sum of the query's
-	 * elements too (see distance_sum), because the offset is multiplied by it.
-	 */
-	DistanceBatch sq8_l2_squared_batch;
-	void (*sq8_negative_inner_product_batch)(const float *query, double query_sum,
-											 const void *const *codes, uint32_t count,
-											 uint32_t dimensions, float *distances);
+	/* L1 between a float32 query and Sq8Code. */
 	DistanceBatch sq8_l1_batch;
+
+	/*
+	 * dots[i] = sum over j of query[j] * codes[i]->values[j], for a query in 16 bits. The caller
+	 * sees to it that 255 * sum of |query[j]| is at most INT32_MAX, so that nothing overflows in
+	 * whatever order it is added: the result is exact, and the same in all sets.
+	 */
+	void (*sq8_dot_batch)(const int16_t *query, const void *const *codes, uint32_t count,
+						  uint32_t dimensions, int32_t *dots);
 } DistanceKernels;
 
 /*
@@ -95,9 +103,6 @@ extern void distance_kernels_choose(void); /* from _PG_init() */
 
 /* All sets that this machine can run, the scalar one first and the chosen one last. */
 extern const DistanceKernels *const *distance_kernels_available(uint32_t *count);
-
-/* The sum of a vector's elements, for sq8_negative_inner_product_batch. */
-extern double distance_sum(const float *vector, uint32_t dimensions);
 
 /* The batch function for a metric on raw vectors (normalized by the caller for the cosine). */
 static inline DistanceBatch

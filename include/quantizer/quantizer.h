@@ -15,8 +15,8 @@
  * query are normalized by the caller before they are encoded or prepared, and the distance is the
  * negative inner product.
  *
- * Alignment: codes and parameters to 4 bytes, a QuantizerQuery to 64 (or as MAXALIGN gives: more is
- * faster, not needed). Standard headers alone, as in distance.h.
+ * Alignment: codes and parameters to 4 bytes, a QuantizerQuery to 8. Standard headers alone, as in
+ * distance.h.
  */
 #ifndef VECTORSTORE_QUANTIZER_H
 #define VECTORSTORE_QUANTIZER_H
@@ -36,7 +36,7 @@ typedef enum QuantizerKind
 
 /*
  * A query prepared for one scan by prepare_query(). The memory is the caller's, of query_size()
- * bytes; a quantizer may keep more of its own behind this struct. It holds no other resource, so it
+ * bytes; a quantizer keeps what else it needs behind this struct. It holds no other resource, so it
  * is simply forgotten after the scan.
  */
 typedef struct QuantizerQuery
@@ -45,8 +45,6 @@ typedef struct QuantizerQuery
 	DistanceMetric metric;
 	uint32_t dimensions;
 	const float *vector; /* the caller's; must live as long as the query */
-	DistanceBatch batch; /* the kernel for the metric, NULL where it takes another shape */
-	double vector_sum;	 /* the sum of the vector's elements */
 } QuantizerQuery;
 
 typedef struct QuantizerRoutine

@@ -1,6 +1,6 @@
 /*
  * distance.c
- *		The choice among the sets of kernels, at load time.
+ *		The choice among the sets of kernels, at load time, and what is the same in all of them.
  *
  * __builtin_cpu_supports() asks the processor for the instructions and the operating system
  * (XGETBV) whether it saves their registers; it answers no unless both are so.
@@ -58,12 +58,23 @@ distance_kernels_choose(void)
 	distance_kernels = sets[count - 1];
 }
 
-double
-distance_sum(const float *vector, uint32_t dimensions)
-{
-	double sum = 0.0;
+#define CACHE_LINE	   64
+#define PREFETCH_LINES 4
 
-	for (uint32_t i = 0; i < dimensions; i++)
-		sum += vector[i];
-	return sum;
+void
+prefetch_vectors(const void *const *vectors, uint32_t count, uint32_t first, uint32_t width,
+				 size_t bytes)
+{
+	uint32_t end = first + width < count ? first + width : count;
+	size_t last = (bytes < PREFETCH_LINES * CACHE_LINE ? bytes : PREFETCH_LINES * CACHE_LINE) - 1;
+
+	for (uint32_t i = first; i < end; i++)
+	{
+		const char *vector = (const char *) vectors[i];
+
+		for (size_t at = 0; at < last; at += CACHE_LINE)
+			__builtin_prefetch(vector + at, 0, 3);
+		/* A vector that starts inside of a line reaches into one line more. */
+		__builtin_prefetch(vector + last, 0, 3);
+	}
 }

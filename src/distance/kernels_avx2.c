@@ -2,9 +2,9 @@
  * kernels_avx2.c
  *		The kernels for AVX2 with fused multiply-add: 8 floats a register (x86-64 since 2013).
  *
- * The vocabulary of kernels_simd.h. AVX2 can't load a part of a register of bytes; the tail of a
- * code is taken from the 8 bytes that end with it, which its header always provides, shifted so
- * that zeros follow.
+ * The vocabulary of kernels_simd.h. AVX2 can't load a part of a register of bytes: the tail of a
+ * code's values is taken from the 8 or 16 bytes that end with it, which the header in front always
+ * makes valid, and moved to the first lanes.
  */
 #if defined(__x86_64__)
 
@@ -53,7 +53,7 @@ simd_load_tail(const float *p, uint32_t n)
 }
 
 VOCABULARY Simd
-simd_load_codes(const uint8_t *p)
+simd_load_values(const uint8_t *p)
 {
 	__m128i bytes = _mm_loadl_epi64((const __m128i *) p);
 
@@ -61,7 +61,7 @@ simd_load_codes(const uint8_t *p)
 }
 
 VOCABULARY Simd
-simd_load_codes_tail(const uint8_t *p, uint32_t n)
+simd_load_values_tail(const uint8_t *p, uint32_t n)
 {
 	uint64_t bytes;
 
@@ -118,6 +118,67 @@ simd_sum4(const Simd v[4], float *sums)
 	__m256 quads = _mm256_hadd_ps(pairs01, pairs23);
 
 	_mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(quads), _mm256_extractf128_ps(quads, 1)));
+}
+
+#define SIMD_WORDS 16
+
+typedef __m256i SimdWords;
+typedef __m256i SimdDot;
+
+VOCABULARY SimdWords
+simd_words_load(const int16_t *p)
+{
+	return _mm256_loadu_si256((const __m256i *) p);
+}
+
+VOCABULARY SimdWords
+simd_words_values(const uint8_t *p)
+{
+	return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *) p));
+}
+
+VOCABULARY SimdWords
+simd_words_values_tail(const uint8_t *p, uint32_t n)
+{
+	/* Lane i takes byte 16 - n + i; beyond 15 (of which only the low four bits count) anything. */
+	__m128i from = _mm_add_epi8(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+								_mm_set1_epi8((char) (16 - n)));
+
+	return _mm256_cvtepu8_epi16(
+		_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *) (p + n - 16)), from));
+}
+
+VOCABULARY SimdDot
+simd_dot_zero(void)
+{
+	return _mm256_setzero_si256();
+}
+
+VOCABULARY SimdDot
+simd_dot_add(SimdDot sum, SimdWords a, SimdWords b)
+{
+	return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+
+VOCABULARY int32_t
+simd_dot_sum(SimdDot v)
+{
+	__m128i half = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+
+	half = _mm_add_epi32(half, _mm_shuffle_epi32(half, _MM_SHUFFLE(1, 0, 3, 2)));
+	half = _mm_add_epi32(half, _mm_shuffle_epi32(half, _MM_SHUFFLE(2, 3, 0, 1)));
+	return _mm_cvtsi128_si32(half);
+}
+
+VOCABULARY void
+simd_dot_sum4(const SimdDot v[4], int32_t *sums)
+{
+	__m256i pairs01 = _mm256_hadd_epi32(v[0], v[1]);
+	__m256i pairs23 = _mm256_hadd_epi32(v[2], v[3]);
+	__m256i quads = _mm256_hadd_epi32(pairs01, pairs23);
+
+	_mm_storeu_si128((__m128i *) sums, _mm_add_epi32(_mm256_castsi256_si128(quads),
+													 _mm256_extracti128_si256(quads, 1)));
 }
 
 #include "kernels_simd.h"

@@ -49,7 +49,7 @@ simd_load_tail(const float *p, uint32_t n)
 }
 
 VOCABULARY Simd
-simd_load_codes(const uint8_t *p)
+simd_load_values(const uint8_t *p)
 {
 	__m128i bytes = _mm_loadu_si128((const __m128i *) p);
 
@@ -57,7 +57,7 @@ simd_load_codes(const uint8_t *p)
 }
 
 VOCABULARY Simd
-simd_load_codes_tail(const uint8_t *p, uint32_t n)
+simd_load_values_tail(const uint8_t *p, uint32_t n)
 {
 	__m128i bytes = _mm_maskz_loadu_epi8(first_lanes(n), p);
 
@@ -120,6 +120,65 @@ simd_sum4(const Simd v[4], float *sums)
 	__m256 quads = _mm256_hadd_ps(pairs01, pairs23);
 
 	_mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(quads), _mm256_extractf128_ps(quads, 1)));
+}
+
+#define SIMD_WORDS 32
+
+typedef __m512i SimdWords;
+typedef __m512i SimdDot;
+
+VOCABULARY SimdWords
+simd_words_load(const int16_t *p)
+{
+	return _mm512_loadu_si512(p);
+}
+
+VOCABULARY SimdWords
+simd_words_values(const uint8_t *p)
+{
+	return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *) p));
+}
+
+VOCABULARY SimdWords
+simd_words_values_tail(const uint8_t *p, uint32_t n)
+{
+	return _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8((__mmask32) ((1u << n) - 1), p));
+}
+
+VOCABULARY SimdDot
+simd_dot_zero(void)
+{
+	return _mm512_setzero_si512();
+}
+
+VOCABULARY SimdDot
+simd_dot_add(SimdDot sum, SimdWords a, SimdWords b)
+{
+	return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+}
+
+/* The two halves added. */
+VOCABULARY __m256i
+add_dot_halves(SimdDot v)
+{
+	return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+}
+
+VOCABULARY int32_t
+simd_dot_sum(SimdDot v)
+{
+	return _mm512_reduce_add_epi32(v);
+}
+
+VOCABULARY void
+simd_dot_sum4(const SimdDot v[4], int32_t *sums)
+{
+	__m256i pairs01 = _mm256_hadd_epi32(add_dot_halves(v[0]), add_dot_halves(v[1]));
+	__m256i pairs23 = _mm256_hadd_epi32(add_dot_halves(v[2]), add_dot_halves(v[3]));
+	__m256i quads = _mm256_hadd_epi32(pairs01, pairs23);
+
+	_mm_storeu_si128((__m128i *) sums, _mm_add_epi32(_mm256_castsi256_si128(quads),
+													 _mm256_extracti128_si256(quads, 1)));
 }
 
 #include "kernels_simd.h"

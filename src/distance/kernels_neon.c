@@ -2,7 +2,9 @@
  * kernels_neon.c
  *		The kernels for NEON: 4 floats a register; every arm64 processor has it.
  *
- * The vocabulary of kernels_simd.h. A tail has one to three elements, which are loaded one by one.
+ * The vocabulary of kernels_simd.h. A tail of floats has one to three elements, which are loaded one
+ * by one; one of 16-bit words is taken from the 16 bytes that end with it (the header stands in
+ * front of the values) and moved to the first lanes.
  */
 #if defined(__aarch64__)
 
@@ -58,7 +60,7 @@ floats_of_bytes(uint32_t word)
 }
 
 VOCABULARY Simd
-simd_load_codes(const uint8_t *p)
+simd_load_values(const uint8_t *p)
 {
 	uint32_t word;
 
@@ -67,7 +69,7 @@ simd_load_codes(const uint8_t *p)
 }
 
 VOCABULARY Simd
-simd_load_codes_tail(const uint8_t *p, uint32_t n)
+simd_load_values_tail(const uint8_t *p, uint32_t n)
 {
 	uint32_t word = p[0];
 
@@ -121,6 +123,79 @@ VOCABULARY void
 simd_sum4(const Simd v[4], float *sums)
 {
 	vst1q_f32(sums, vpaddq_f32(vpaddq_f32(v[0], v[1]), vpaddq_f32(v[2], v[3])));
+}
+
+#define SIMD_WORDS 16
+
+typedef int16x8x2_t SimdWords;
+typedef int32x4x2_t SimdDot;
+
+VOCABULARY SimdWords
+simd_words_load(const int16_t *p)
+{
+	SimdWords words = {{vld1q_s16(p), vld1q_s16(p + 8)}};
+
+	return words;
+}
+
+VOCABULARY SimdWords
+words_of_bytes(uint8x16_t bytes)
+{
+	SimdWords words = {{vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(bytes))),
+						vreinterpretq_s16_u16(vmovl_high_u8(bytes))}};
+
+	return words;
+}
+
+VOCABULARY SimdWords
+simd_words_values(const uint8_t *p)
+{
+	return words_of_bytes(vld1q_u8(p));
+}
+
+VOCABULARY SimdWords
+simd_words_values_tail(const uint8_t *p, uint32_t n)
+{
+	static const uint8_t lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	/* Lane i takes byte 16 - n + i; a number above 15 gives zero. */
+	uint8x16_t from = vaddq_u8(vld1q_u8(lanes), vdupq_n_u8((uint8_t) (16 - n)));
+
+	return words_of_bytes(vqtbl1q_u8(vld1q_u8(p + n - 16), from));
+}
+
+VOCABULARY SimdDot
+simd_dot_zero(void)
+{
+	SimdDot zero = {{vdupq_n_s32(0), vdupq_n_s32(0)}};
+
+	return zero;
+}
+
+VOCABULARY SimdDot
+simd_dot_add(SimdDot sum, SimdWords a, SimdWords b)
+{
+	sum.val[0] = vmlal_s16(sum.val[0], vget_low_s16(a.val[0]), vget_low_s16(b.val[0]));
+	sum.val[1] = vmlal_high_s16(sum.val[1], a.val[0], b.val[0]);
+	sum.val[0] = vmlal_s16(sum.val[0], vget_low_s16(a.val[1]), vget_low_s16(b.val[1]));
+	sum.val[1] = vmlal_high_s16(sum.val[1], a.val[1], b.val[1]);
+	return sum;
+}
+
+VOCABULARY int32_t
+simd_dot_sum(SimdDot v)
+{
+	return vaddvq_s32(vaddq_s32(v.val[0], v.val[1]));
+}
+
+VOCABULARY void
+simd_dot_sum4(const SimdDot v[4], int32_t *sums)
+{
+	int32x4_t pairs01 =
+		vpaddq_s32(vaddq_s32(v[0].val[0], v[0].val[1]), vaddq_s32(v[1].val[0], v[1].val[1]));
+	int32x4_t pairs23 =
+		vpaddq_s32(vaddq_s32(v[2].val[0], v[2].val[1]), vaddq_s32(v[3].val[0], v[3].val[1]));
+
+	vst1q_s32(sums, vpaddq_s32(pairs01, pairs23));
 }
 
 #include "kernels_simd.h"

@@ -11,14 +11,26 @@
  *	Simd						a register of floats
  *	simd_zero()  simd_broadcast(x)
  *	simd_load(p)  simd_load_tail(p, n)		n < SIMD_LANES floats, zeros in the lanes behind them
- *	simd_load_codes(p)  simd_load_codes_tail(p, n)
- *								unsigned bytes as floats. Codes have a header of 8 bytes in front,
- *								so the tail may read up to 8 bytes before p, never one at p + n
+ *	simd_load_values(p)  simd_load_values_tail(p, n)
+ *								the same of unsigned bytes, as floats
  *	simd_keep(v, n)				v with zeros in the lanes from n on
  *	simd_add  simd_subtract  simd_absolute
  *	simd_multiply_add(a, b, c)	a * b + c, rounded once
  *	simd_sum(v)					the sum of the lanes
  *	simd_sum4(v, sums)			the sums of the lanes of four registers
+ *
+ *	SIMD_WORDS					16-bit integers in a register, at most SQ8_QUERY_PADDING
+ *	SimdWords, SimdDot			a register of them, a register of 32-bit sums
+ *	simd_words_load(p)
+ *	simd_words_values(p)  simd_words_values_tail(p, n)
+ *								unsigned bytes, widened; behind the n ones any lanes
+ *	simd_dot_zero()  simd_dot_add(sum, a, b)
+ *								sum + a * b, where each sum takes some of the products
+ *	simd_dot_sum(v)  simd_dot_sum4(v, sums)
+ *								the sum of the sums, and of those of four registers
+ *
+ * In front of the values of a code stands its header of 16 bytes. A function for a tail of values
+ * may read so many bytes before p, but never one at p + n.
  *
  * Batches go through four vectors at a time: a load of the query serves four of them, and eight
  * independent sums keep two multiply-add units of four cycles busy.
@@ -35,9 +47,8 @@
 /* What the elements of a vector are made from. */
 typedef enum ElementKind
 {
-	ELEMENT_FLOAT,	  /* float32 */
-	ELEMENT_SQ8,	  /* offset + step * value of a Sq8Code */
-	ELEMENT_SQ8_VALUE /* the value alone */
+	ELEMENT_FLOAT, /* float32 */
+	ELEMENT_SQ8	   /* offset + step * value of a Sq8Code */
 } ElementKind;
 
 /* One vector to compute the distance to; only what its ElementKind needs is used. */
@@ -56,10 +67,9 @@ simd_vector_open(ElementKind kind, const void *vector)
 
 	opened.offset = simd_zero();
 	opened.step = simd_zero();
-	if (kind != ELEMENT_FLOAT)
-		opened.values = ((const Sq8Code *) vector)->values;
 	if (kind == ELEMENT_SQ8)
 	{
+		opened.values = ((const Sq8Code *) vector)->values;
 		opened.offset = simd_broadcast(((const Sq8Code *) vector)->offset);
 		opened.step = simd_broadcast(((const Sq8Code *) vector)->step);
 	}
@@ -73,9 +83,7 @@ simd_elements(ElementKind kind, const SimdVector *vector, uint32_t i)
 
 	if (kind == ELEMENT_FLOAT)
 		return simd_load(vector->floats + i);
-	values = simd_load_codes(vector->values + i);
-	if (kind == ELEMENT_SQ8_VALUE)
-		return values;
+	values = simd_load_values(vector->values + i);
 	return simd_multiply_add(vector->step, values, vector->offset);
 }
 
@@ -86,9 +94,7 @@ simd_elements_tail(ElementKind kind, const SimdVector *vector, uint32_t i, uint3
 
 	if (kind == ELEMENT_FLOAT)
 		return simd_load_tail(vector->floats + i, n);
-	values = simd_load_codes_tail(vector->values + i, n);
-	if (kind == ELEMENT_SQ8_VALUE)
-		return values;
+	values = simd_load_values_tail(vector->values + i, n);
 	/* The offset must not show in the lanes behind the end. */
 	return simd_keep(simd_multiply_add(vector->step, values, vector->offset), n);
 }
@@ -196,42 +202,27 @@ simd_sum_terms_group(DistanceMetric metric, ElementKind kind, const float *query
 	simd_sum4(even, sums);
 }
 
-/* From the sum of the terms to the distance. */
-SIMD_INLINE float
-simd_distance(DistanceMetric metric, ElementKind kind, const void *vector, double query_sum,
-			  float sum)
-{
-	if (kind == ELEMENT_SQ8_VALUE)
-	{
-		const Sq8Code *code = (const Sq8Code *) vector;
-
-		/* In double, where two large parts of opposite sign don't overflow. */
-		return (float) -(code->offset * query_sum + code->step * (double) sum);
-	}
-	return metric == DISTANCE_INNER_PRODUCT ? -sum : sum;
-}
-
 SIMD_INLINE void
-simd_batch(DistanceMetric metric, ElementKind kind, const float *query, double query_sum,
-		   const void *const *vectors, uint32_t count, uint32_t dimensions, float *distances)
+simd_batch(DistanceMetric metric, ElementKind kind, const float *query, const void *const *vectors,
+		   uint32_t count, uint32_t dimensions, float *distances)
 {
 	size_t bytes =
 		kind == ELEMENT_FLOAT ? dimensions * sizeof(float) : sizeof(Sq8Code) + dimensions;
 	uint32_t i = 0;
 
-	batch_prefetch_first(vectors, count, bytes);
+	prefetch_vectors(vectors, count, 0, PREFETCH_WINDOW, bytes);
 	for (; i + GROUP <= count; i += GROUP)
 	{
-		float sums[GROUP];
-
-		batch_prefetch_next(vectors, count, i, GROUP, bytes);
-		simd_sum_terms_group(metric, kind, query, vectors + i, dimensions, sums);
-		for (uint32_t v = 0; v < GROUP; v++)
-			distances[i + v] = simd_distance(metric, kind, vectors[i + v], query_sum, sums[v]);
+		if (i + PREFETCH_WINDOW < count)
+			prefetch_vectors(vectors, count, i + PREFETCH_WINDOW, GROUP, bytes);
+		simd_sum_terms_group(metric, kind, query, vectors + i, dimensions, distances + i);
 	}
 	for (; i < count; i++)
-		distances[i] = simd_distance(metric, kind, vectors[i], query_sum,
-									 simd_sum_terms(metric, kind, query, vectors[i], dimensions));
+		distances[i] = simd_sum_terms(metric, kind, query, vectors[i], dimensions);
+
+	if (metric == DISTANCE_INNER_PRODUCT)
+		for (i = 0; i < count; i++)
+			distances[i] = -distances[i];
 }
 
 SIMD_FUNCTION float
@@ -295,44 +286,84 @@ SIMD_FUNCTION void
 l2_squared_batch(const float *query, const void *const *vectors, uint32_t count,
 				 uint32_t dimensions, float *distances)
 {
-	simd_batch(DISTANCE_L2, ELEMENT_FLOAT, query, 0.0, vectors, count, dimensions, distances);
+	simd_batch(DISTANCE_L2, ELEMENT_FLOAT, query, vectors, count, dimensions, distances);
 }
 
 SIMD_FUNCTION void
 negative_inner_product_batch(const float *query, const void *const *vectors, uint32_t count,
 							 uint32_t dimensions, float *distances)
 {
-	simd_batch(DISTANCE_INNER_PRODUCT, ELEMENT_FLOAT, query, 0.0, vectors, count, dimensions,
-			   distances);
+	simd_batch(DISTANCE_INNER_PRODUCT, ELEMENT_FLOAT, query, vectors, count, dimensions, distances);
 }
 
 SIMD_FUNCTION void
 l1_batch(const float *query, const void *const *vectors, uint32_t count, uint32_t dimensions,
 		 float *distances)
 {
-	simd_batch(DISTANCE_L1, ELEMENT_FLOAT, query, 0.0, vectors, count, dimensions, distances);
-}
-
-SIMD_FUNCTION void
-sq8_l2_squared_batch(const float *query, const void *const *codes, uint32_t count,
-					 uint32_t dimensions, float *distances)
-{
-	simd_batch(DISTANCE_L2, ELEMENT_SQ8, query, 0.0, codes, count, dimensions, distances);
-}
-
-SIMD_FUNCTION void
-sq8_negative_inner_product_batch(const float *query, double query_sum, const void *const *codes,
-								 uint32_t count, uint32_t dimensions, float *distances)
-{
-	simd_batch(DISTANCE_INNER_PRODUCT, ELEMENT_SQ8_VALUE, query, query_sum, codes, count,
-			   dimensions, distances);
+	simd_batch(DISTANCE_L1, ELEMENT_FLOAT, query, vectors, count, dimensions, distances);
 }
 
 SIMD_FUNCTION void
 sq8_l1_batch(const float *query, const void *const *codes, uint32_t count, uint32_t dimensions,
 			 float *distances)
 {
-	simd_batch(DISTANCE_L1, ELEMENT_SQ8, query, 0.0, codes, count, dimensions, distances);
+	simd_batch(DISTANCE_L1, ELEMENT_SQ8, query, codes, count, dimensions, distances);
+}
+
+SIMD_FUNCTION void
+sq8_dot_batch(const int16_t *query, const void *const *codes, uint32_t count, uint32_t dimensions,
+			  int32_t *dots)
+{
+	size_t bytes = sizeof(Sq8Code) + dimensions;
+	uint32_t whole = dimensions - dimensions % SIMD_WORDS;
+	uint32_t tail = dimensions - whole;
+	uint32_t i = 0;
+
+	prefetch_vectors(codes, count, 0, PREFETCH_WINDOW, bytes);
+	for (; i + GROUP <= count; i += GROUP)
+	{
+		const uint8_t *values[GROUP];
+		SimdDot dot[GROUP];
+
+		if (i + PREFETCH_WINDOW < count)
+			prefetch_vectors(codes, count, i + PREFETCH_WINDOW, GROUP, bytes);
+#pragma GCC unroll 4
+		for (uint32_t v = 0; v < GROUP; v++)
+		{
+			values[v] = ((const Sq8Code *) codes[i + v])->values;
+			dot[v] = simd_dot_zero();
+		}
+		for (uint32_t j = 0; j < whole; j += SIMD_WORDS)
+		{
+			SimdWords words = simd_words_load(query + j);
+
+#pragma GCC unroll 4
+			for (uint32_t v = 0; v < GROUP; v++)
+				dot[v] = simd_dot_add(dot[v], words, simd_words_values(values[v] + j));
+		}
+		if (tail > 0)
+		{
+			SimdWords words = simd_words_load(query + whole);
+
+#pragma GCC unroll 4
+			for (uint32_t v = 0; v < GROUP; v++)
+				dot[v] =
+					simd_dot_add(dot[v], words, simd_words_values_tail(values[v] + whole, tail));
+		}
+		simd_dot_sum4(dot, dots + i);
+	}
+	for (; i < count; i++)
+	{
+		const uint8_t *values = ((const Sq8Code *) codes[i])->values;
+		SimdDot dot = simd_dot_zero();
+
+		for (uint32_t j = 0; j < whole; j += SIMD_WORDS)
+			dot = simd_dot_add(dot, simd_words_load(query + j), simd_words_values(values + j));
+		if (tail > 0)
+			dot = simd_dot_add(dot, simd_words_load(query + whole),
+							   simd_words_values_tail(values + whole, tail));
+		dots[i] = simd_dot_sum(dot);
+	}
 }
 
 const DistanceKernels SIMD_KERNELS = {
@@ -344,7 +375,6 @@ const DistanceKernels SIMD_KERNELS = {
 	.l2_squared_batch = l2_squared_batch,
 	.negative_inner_product_batch = negative_inner_product_batch,
 	.l1_batch = l1_batch,
-	.sq8_l2_squared_batch = sq8_l2_squared_batch,
-	.sq8_negative_inner_product_batch = sq8_negative_inner_product_batch,
 	.sq8_l1_batch = sq8_l1_batch,
+	.sq8_dot_batch = sq8_dot_batch,
 };

@@ -61,7 +61,6 @@ none_prepare_query(const void *parameters, DistanceMetric metric, const float *v
 		.metric = metric,
 		.dimensions = dimensions,
 		.vector = vector,
-		.batch = distance_batch_function(metric),
 	};
 }
 
@@ -69,7 +68,8 @@ static void
 none_distances(const QuantizerQuery *query, const void *const *codes, uint32_t count,
 			   float *distances)
 {
-	query->batch(query->vector, codes, count, query->dimensions, distances);
+	distance_batch_function(query->metric)(query->vector, codes, count, query->dimensions,
+										   distances);
 }
 
 const QuantizerRoutine quantizer_none = {

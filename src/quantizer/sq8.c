@@ -5,25 +5,57 @@
  * The range [minimum, maximum] of a vector's elements is divided into 255 steps; an element is
  * stored as the number of the nearest one. Since the range is the vector's, nothing is learned
  * from other vectors: an index made on an empty table is as good as one built later, and a vector
- * unlike all earlier ones is coded as well as they. It costs 8 bytes a vector.
+ * unlike all earlier ones is coded as well as they. It costs 16 bytes a vector. The error of an
+ * element is at most half a step, plus the rounding of float32. All elements that a code stands
+ * for are finite, for every finite vector, also where maximum - minimum exceeds FLT_MAX.
  *
- * The error of an element is at most half a step, plus the rounding of float32 (at the size of the
- * largest element). Distances are asymmetric: between the query in float32 and the element that
- * the code stands for. For L2 and L1 the difference is taken element by element; an expansion into
- * norms and a product would be an instruction shorter but lose the small distances, which are the
- * ones that matter, to cancellation. The inner product is
+ * The query is rounded in the same way, but to 16 bits around its mean: with a code's x[i] = o +
+ * s * c[i] and the query's y[i] = p + t * k[i], of d dimensions each, and D = o - p,
  *
- *		offset * sum(query) + step * sum(query[i] * value[i])
+ *		sum (x - y)^2 = D (d D + 2 (s sum c - t sum k)) + s (s sum c^2 - 2 t sum c k) + t^2 sum k^2
+ *		sum x y       = o sum y + s (p sum c + t sum c k)
  *
- * so the kernel multiplies bare values. All elements that a code stands for are finite, for every
- * finite vector: the step is never so large that offset + 255 * step exceeds the maximum.
+ * where only sum c k depends on both; sum c and sum c^2 are stored with the code. All sums are of
+ * integers and exact, and D is a difference of offsets, not of norms. So the double arithmetic
+ * that joins them loses nothing of small distances between vectors far from the origin, as the
+ * expansion into norms in float32 would. A query's k is below 2^15 and so small that sum |c k| fits
+ * 32 bits: about 2^13 at 1536 dimensions, still 30 to 60 times finer than the codes are. (Only
+ * elements much smaller than the query's range, in codes with a much smaller range, lose by it.)
+ * L1 has no such form: it is taken between the query in float32 and the elements.
+ *
+ * Measured against products in float32 (AVX-512, one core of an EPYC of family 25, 4 kB pages), ns a
+ * distance in batches of 32 from the cache and at random from 2 GB:
+ *
+ *							128 dimensions	768				1536
+ *		L2, float32			8.7 and 60		41 and 171		79 and 233
+ *		L2, as here			6.2 and 52		17 and 124		29 and 189
+ *		product, float32	7.0 and 60		28 and 154		53 and 224
+ *		product, as here	5.0 and 49		15 and 113		28 and 183
+ *
+ * VNNI saves 1.5 ns (128) to 7 ns (1536) more from the cache and next to nothing from memory; with
+ * a query in 8 bits too it is another 1 to 6 ns, which is not worth the accuracy.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "routines.h"
 
 #define LEVELS 255
+
+/* What prepare_query() makes: all that the distance to a code needs of the query. */
+typedef struct Sq8Query
+{
+	QuantizerQuery common;
+
+	/* Element i stands for offset + step * words[i]. */
+	double offset;
+	double step;
+	double element_sum; /* of the query's own elements */
+	double word_sum;
+	double word_square_sum;
+	int16_t words[]; /* zeros follow, up to a multiple of SQ8_QUERY_PADDING */
+} Sq8Query;
 
 static size_t
 sq8_parameters_size(uint32_t dimensions)
@@ -69,6 +101,8 @@ sq8_encode(const void *parameters, const float *vector, uint32_t dimensions, voi
 	float minimum = vector[0];
 	float maximum = vector[0];
 	double steps_per_unit;
+	uint32_t value_sum = 0;
+	uint32_t square_sum = 0;
 
 	(void) parameters;
 	for (uint32_t i = 1; i < dimensions; i++)
@@ -86,10 +120,15 @@ sq8_encode(const void *parameters, const float *vector, uint32_t dimensions, voi
 	for (uint32_t i = 0; i < dimensions; i++)
 	{
 		double steps = ((double) vector[i] - (double) minimum) * steps_per_unit + 0.5;
-
 		/* The rounded step may be a little short of the range. */
-		sq8->values[i] = (uint8_t) (steps < LEVELS ? steps : LEVELS);
+		uint32_t value = (uint32_t) (steps < LEVELS ? steps : LEVELS);
+
+		sq8->values[i] = (uint8_t) value;
+		value_sum += value;
+		square_sum += value * value;
 	}
+	sq8->value_sum = value_sum;
+	sq8->square_sum = square_sum;
 }
 
 static void
@@ -103,40 +142,130 @@ sq8_decode(const void *parameters, const void *code, uint32_t dimensions, float 
 		vector[i] = (float) ((double) sq8->offset + (double) sq8->step * sq8->values[i]);
 }
 
+static uint32_t
+padded_words(uint32_t dimensions)
+{
+	return (dimensions + SQ8_QUERY_PADDING - 1) / SQ8_QUERY_PADDING * SQ8_QUERY_PADDING;
+}
+
 static size_t
 sq8_query_size(uint32_t dimensions)
 {
-	(void) dimensions;
-	return sizeof(QuantizerQuery);
+	return sizeof(Sq8Query) + padded_words(dimensions) * sizeof(int16_t);
+}
+
+/*
+ * The smallest step with which all words fit 16 bits and LEVELS * sum of |words| fits 32 bits, the
+ * condition of sq8_dot_batch. Rounding adds at most a half to each word.
+ */
+static double
+sq8_query_step(const float *vector, uint32_t dimensions, double offset)
+{
+	double largest = 0.0;
+	double sum = 0.0;
+	double for_each;
+	double for_all;
+
+	for (uint32_t i = 0; i < dimensions; i++)
+	{
+		double deviation = fabs((double) vector[i] - offset);
+
+		largest = deviation > largest ? deviation : largest;
+		sum += deviation;
+	}
+	for_each = largest / INT16_MAX;
+	for_all = sum / (INT32_MAX / LEVELS - 0.5 * dimensions - 1.0);
+	return for_each > for_all ? for_each : for_all;
 }
 
 static void
 sq8_prepare_query(const void *parameters, DistanceMetric metric, const float *vector,
 				  uint32_t dimensions, QuantizerQuery *query)
 {
+	Sq8Query *sq8 = (Sq8Query *) query;
+	double steps_per_unit;
+	int64_t word_sum = 0;
+	int64_t word_square_sum = 0;
+
 	(void) parameters;
-	*query = (QuantizerQuery){
-		.routine = &quantizer_sq8,
-		.metric = metric,
-		.dimensions = dimensions,
-		.vector = vector,
-		.vector_sum = distance_sum(vector, dimensions),
-	};
-	if (metric == DISTANCE_L2)
-		query->batch = distance_kernels->sq8_l2_squared_batch;
-	else if (metric == DISTANCE_L1)
-		query->batch = distance_kernels->sq8_l1_batch;
+	memset(sq8, 0, sq8_query_size(dimensions));
+	query->routine = &quantizer_sq8;
+	query->metric = metric;
+	query->dimensions = dimensions;
+	query->vector = vector;
+	for (uint32_t i = 0; i < dimensions; i++)
+		sq8->element_sum += vector[i];
+	sq8->offset = sq8->element_sum / dimensions;
+	sq8->step = sq8_query_step(vector, dimensions, sq8->offset);
+	/* A query of equal elements (or one that is not finite): all words stay 0. */
+	if (!(sq8->step > 0.0 && sq8->step < FLT_MAX))
+		return;
+	steps_per_unit = 1.0 / sq8->step;
+	for (uint32_t i = 0; i < dimensions; i++)
+	{
+		double steps = ((double) vector[i] - sq8->offset) * steps_per_unit;
+		int32_t word = (int32_t) (steps < 0.0 ? steps - 0.5 : steps + 0.5);
+
+		sq8->words[i] = (int16_t) word;
+		word_sum += word;
+		word_square_sum += word * word;
+	}
+	sq8->word_sum = (double) word_sum;
+	sq8->word_square_sum = (double) word_square_sum;
+}
+
+static inline float
+sq8_l2_squared(const Sq8Query *query, const Sq8Code *code, int32_t dot)
+{
+	double dimensions = query->common.dimensions;
+	double step = code->step;
+	double apart = (double) code->offset - query->offset;
+	double offsets = apart * (dimensions * apart +
+							  2.0 * (step * code->value_sum - query->step * query->word_sum));
+	double values = step * (step * code->square_sum - 2.0 * query->step * dot);
+	double distance = offsets + values + query->step * query->step * query->word_square_sum;
+
+	/* Rounding may leave a little less than nothing. A NaN (of a corrupt code) stays one. */
+	return (float) (distance < 0.0 ? 0.0 : distance);
+}
+
+static inline float
+sq8_negative_inner_product(const Sq8Query *query, const Sq8Code *code, int32_t dot)
+{
+	double values = code->step * (query->offset * code->value_sum + query->step * dot);
+
+	return (float) -(code->offset * query->element_sum + values);
 }
 
 static void
 sq8_distances(const QuantizerQuery *query, const void *const *codes, uint32_t count,
 			  float *distances)
 {
-	if (query->batch != NULL)
-		query->batch(query->vector, codes, count, query->dimensions, distances);
-	else
-		distance_kernels->sq8_negative_inner_product_batch(query->vector, query->vector_sum, codes,
-														   count, query->dimensions, distances);
+	enum
+	{
+		CHUNK = 64
+	};
+	const Sq8Query *sq8 = (const Sq8Query *) query;
+	int32_t dots[CHUNK];
+
+	if (query->metric == DISTANCE_L1)
+	{
+		distance_kernels->sq8_l1_batch(query->vector, codes, count, query->dimensions, distances);
+		return;
+	}
+	for (uint32_t first = 0; first < count; first += CHUNK)
+	{
+		uint32_t width = count - first < CHUNK ? count - first : CHUNK;
+		const void *const *chunk = codes + first;
+
+		distance_kernels->sq8_dot_batch(sq8->words, chunk, width, query->dimensions, dots);
+		if (query->metric == DISTANCE_L2)
+			for (uint32_t i = 0; i < width; i++)
+				distances[first + i] = sq8_l2_squared(sq8, chunk[i], dots[i]);
+		else
+			for (uint32_t i = 0; i < width; i++)
+				distances[first + i] = sq8_negative_inner_product(sq8, chunk[i], dots[i]);
+	}
 }
 
 const QuantizerRoutine quantizer_sq8 = {
