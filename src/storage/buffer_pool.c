@@ -57,7 +57,7 @@ buffer_pool_fetch(StorageReader *reader, PageArrayId array_id, const uint32 *ord
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 	uint32 slot_stride = MAXALIGN(array->slot_size);
-	uint32 blocks[STORAGE_MAX_BATCH];
+	uint32 blocks[STORAGE_MAX_BATCH] = {0};
 	uint32 offsets[STORAGE_MAX_BATCH];
 
 	Assert(count <= STORAGE_MAX_BATCH);
