@@ -17,9 +17,11 @@
 
 #include "access/amapi.h"
 #include "access/relscan.h"
+#include "catalog/pg_class.h"
 #include "commands/vacuum.h"
 #include "common/relpath.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
@@ -28,6 +30,7 @@
 #include "storage/lmgr.h"
 #include "storage/lwlock.h"
 #include "storage/smgr.h"
+#include "utils/acl.h"
 #include "utils/rel.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
@@ -332,6 +335,22 @@ vs_index_am_set_build_parallel(IndexAmRoutine *routine, bool can_build_parallel)
 #else
 #define vs_path_forbid(path) ((path)->disabled_nodes += 2)
 #endif
+
+/*
+ * May the current user maintain (check, warm up, reindex) a table?  The privilege exists since 17;
+ * owners have it.
+ */
+static inline bool
+vs_may_maintain_table(Oid table)
+{
+#if PG_VERSION_NUM < 160000
+	return pg_class_ownercheck(table, GetUserId());
+#elif PG_VERSION_NUM < 170000
+	return object_ownercheck(RelationRelationId, table, GetUserId());
+#else
+	return pg_class_aclcheck(table, GetUserId(), ACL_MAINTAIN) == ACLCHECK_OK;
+#endif
+}
 
 /* Has the planner chosen the number of build workers (ii_ParallelWorkers) for our methods? */
 #define VS_PLANNER_CHOOSES_BUILD_WORKERS (PG_VERSION_NUM >= 170000)

@@ -289,3 +289,55 @@ CREATE OPERATOR CLASS vector_l1_ops
 	FOR TYPE vector USING hnsw AS
 	OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
 	FUNCTION 1 l1_distance(vector, vector);
+
+-- administration
+
+CREATE FUNCTION vectorstore_index_info(
+	index regclass,
+	OUT method text,
+	OUT parameters text,
+	OUT metric text,
+	OUT dimensions integer,
+	OUT quantizer text,
+	OUT storage text,
+	OUT storage_in_effect text,
+	OUT storage_reason text,
+	OUT warmup text,
+	OUT "rows" bigint,
+	OUT nodes bigint,
+	OUT free_nodes bigint,
+	OUT vector_bytes bigint,
+	OUT code_bytes bigint,
+	OUT node_bytes bigint,
+	OUT upper_level_bytes bigint,
+	OUT map_bytes bigint,
+	OUT file_bytes bigint,
+	OUT mapped_bytes bigint,
+	OUT resident_bytes bigint,
+	OUT settled_share double precision,
+	OUT format_version integer
+)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vectorstore_index_info(regclass) IS
+'What an index is and where its bytes are.
+method, parameters, metric, dimensions, quantizer: as the index was built.
+storage, warmup: what the options ask for; storage_in_effect, storage_reason: what scans do, and why.
+rows: estimate of the last build or vacuum, null if there was none.
+nodes: nodes of the graph in use, those that wait for vacuum included; free_nodes: nodes that the next rows take.
+vector_bytes, code_bytes, node_bytes, upper_level_bytes: pages of raw vectors, codes, level 0 and the levels above; map_bytes: metapage and settle map; file_bytes: all of the file.
+mapped_bytes: bytes of the file that this session has mapped; resident_bytes: bytes of the file in the page cache.
+settled_share: share of the file that may be read through a map just now, 0 to 1.
+format_version: version of the format on disk.';
+
+CREATE FUNCTION vectorstore_warmup(index regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vectorstore_warmup(regclass) IS
+'Bring an index into memory now, and lock it there if its option warmup is lock; returns the number of blocks read. Needs SELECT on the table.';
+
+CREATE FUNCTION vectorstore_index_check(index regclass) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION vectorstore_index_check(regclass) IS
+'Verify every page and every link of an index; an error tells the first violation. Writes to the table wait meanwhile. Needs the privilege to maintain the table (before PostgreSQL 17: to own it).';

@@ -61,11 +61,35 @@ is_own_index(Relation relation)
 		   is_own_access_method(relation->rd_rel->relam);
 }
 
+/* Before the lock: who may not use a table shall not keep others from it either. */
+static void
+check_privilege(Oid table, TablePrivilege privilege)
+{
+	AclResult result = ACLCHECK_OK;
+
+	switch (privilege)
+	{
+		case TABLE_PRIVILEGE_NONE:
+			return;
+		case TABLE_PRIVILEGE_SELECT:
+			result = pg_class_aclcheck(table, GetUserId(), ACL_SELECT);
+			break;
+		case TABLE_PRIVILEGE_MAINTAIN:
+			result = vs_may_maintain_table(table) ? ACLCHECK_OK : ACLCHECK_NOT_OWNER;
+			break;
+	}
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_TABLE, get_rel_name(table));
+}
+
 Relation
-own_index_open(Oid index_oid, LOCKMODE table_lock, Relation *table)
+own_index_open(Oid index_oid, TablePrivilege privilege, LOCKMODE table_lock, Relation *table)
 {
 	Oid table_oid = IndexGetRelation(index_oid, true);
 	Relation index;
+
+	if (OidIsValid(table_oid))
+		check_privilege(table_oid, privilege);
 
 	/* The table's lock first, as everywhere, so that nobody deadlocks with us. */
 	*table = OidIsValid(table_oid) ? try_table_open(table_oid, table_lock) : NULL;

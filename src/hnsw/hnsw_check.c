@@ -1,0 +1,374 @@
+/*
+ * hnsw/hnsw_check.c
+ *		Verifying the graph of an hnsw index.
+ *
+ *		1. the metapage: parameters, slot sizes, entry point, counts
+ *		2. every node on its own: state, counts, ids, TIDs.  Its state and level
+ *		   are remembered, a byte each
+ *		3. the free list: all FREE nodes are on it, once
+ *		4. every live node's lists, of all levels: a neighbor was written, is not
+ *		   freed, has that level, is not the node itself and not there twice; its
+ *		   vector can be an index's, and its code is that vector's
+ *
+ * What is legitimate though odd: EMPTY and RESERVED ordinals (left by failed
+ * inserts until the next vacuum), DEAD nodes and edges to them (a vacuum that
+ * was stopped), a live node of a higher level than the entry point (a crash
+ * between the two writes).
+ *
+ * On a standby replay goes on meanwhile, so steps 3 and 4 are left to the
+ * primary.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "hnsw/hnsw_check.h"
+#include "hnsw/hnsw_node.h"
+#include "miscadmin.h"
+#include "quantizer/quantizer.h"
+#include "storage/bufmgr.h"
+
+/* How far from 1 the norm of a vector may be that was normalized in float32 */
+#define NORM_TOLERANCE 1e-3
+
+typedef struct HnswCheck
+{
+	Relation index;
+	Relation table;
+	bool strict;
+	StorageReader *reader;
+	BufferAccessStrategy strategy;
+	const IndexMeta *meta;
+	uint16 m;
+	BlockNumber index_blocks;
+	BlockNumber table_blocks;
+	const QuantizerRoutine *quantizer;
+	uint8 *nodes; /* state and level of each ordinal */
+	uint64 state_counts[HNSW_NODE_RESERVED + 1];
+	float *vector;
+	char *code;
+	char *expected_code;
+} HnswCheck;
+
+/* A node's byte: the state in the low three bits, the level above */
+#define NODE_STATE(byte) ((HnswNodeState) ((byte) &7))
+#define NODE_LEVEL(byte) ((byte) >> 3)
+
+StaticAssertDecl(HNSW_MAX_LEVEL <= 32, "a level must fit five bits");
+
+#define fail(check, ...)                                                                           \
+	ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),                                              \
+					errmsg("index \"%s\" is corrupted", RelationGetRelationName((check)->index)),  \
+					errdetail(__VA_ARGS__), errhint("Please REINDEX it.")))
+
+static void
+check_slot_size(HnswCheck *check, PageArrayId array, Size expected, const char *name)
+{
+	if (check->meta->arrays[array].slot_size != expected)
+		fail(check, "Slots of %s have %u bytes, expected %zu.", name,
+			 check->meta->arrays[array].slot_size, expected);
+}
+
+static void
+check_meta(HnswCheck *check)
+{
+	const IndexMeta *meta = check->meta;
+	const HnswMeta *hnsw = hnsw_meta(meta);
+
+	if (hnsw->m < HNSW_MIN_M || hnsw->m > HNSW_MAX_M)
+		fail(check, "The metapage gives m as %u.", hnsw->m);
+	if (check->quantizer == NULL)
+		fail(check, "The metapage names unknown quantizer %u.", meta->quantizer);
+	if (meta->metric > DISTANCE_L1)
+		fail(check, "The metapage names unknown metric %u.", meta->metric);
+	check_slot_size(check, PAGE_ARRAY_VECTORS, meta->dimensions * sizeof(float), "vectors");
+	check_slot_size(check, HNSW_NODES, hnsw_node_size(hnsw->m), "graph nodes");
+	check_slot_size(check, HNSW_UPPER, hnsw_upper_size(hnsw->m), "upper levels");
+	if (meta->quantizer != QUANTIZER_NONE)
+		check_slot_size(check, PAGE_ARRAY_CODES,
+						TYPEALIGN(4, check->quantizer->code_size(meta->dimensions)), "codes");
+	if (hnsw->upper_count > meta->arrays[HNSW_UPPER].capacity)
+		fail(check, "The metapage counts %u upper lists, there is room for %u.", hnsw->upper_count,
+			 meta->arrays[HNSW_UPPER].capacity);
+	if (hnsw->entry != INVALID_ORDINAL && hnsw->entry >= meta->ordinal_count)
+		fail(check, "The entry point is node %u of %u.", hnsw->entry, meta->ordinal_count);
+	if ((meta->free_head == INVALID_ORDINAL) != (meta->free_count == 0) ||
+		(meta->free_count > 0 && meta->free_head >= meta->ordinal_count))
+		fail(check, "The free list has %u nodes and begins at node %u.", meta->free_count,
+			 meta->free_head);
+}
+
+/*
+ * Copy a page of nodes; zeroes where it was never written.  A page that a crash cut off the file's
+ * end holds nothing that was ever logged.
+ */
+static void
+copy_node_page(HnswCheck *check, uint32 data_block, char *copy)
+{
+	BlockNumber block = storage_block_of_data_block(data_block);
+	Buffer buffer;
+
+	CHECK_FOR_INTERRUPTS();
+	memset(copy, 0, BLCKSZ);
+	if (block >= check->index_blocks)
+		return;
+	buffer = ReadBufferExtended(check->index, MAIN_FORKNUM, block, RBM_NORMAL, check->strategy);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (!PageIsNew(BufferGetPage(buffer)))
+	{
+		storage_page_check(check->index, BufferGetPage(buffer), block, STORAGE_PAGE_ARRAY,
+						   HNSW_NODES);
+		memcpy(copy, BufferGetPage(buffer), BLCKSZ);
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Calls `visit` for every node, on a copy of its page. */
+static void
+for_each_node(HnswCheck *check,
+			  void (*visit)(HnswCheck *check, uint32 ordinal, const HnswNode *node))
+{
+	const PageArrayMeta *array = &check->meta->arrays[HNSW_NODES];
+	uint32 ordinal = 0;
+	PGAlignedBlock page;
+
+	while (ordinal < check->meta->ordinal_count)
+	{
+		SlotPlace place = page_array_place(array, ordinal);
+		uint32 count = Min(array->slots_per_page, check->meta->ordinal_count - ordinal);
+
+		copy_node_page(check, place.data_block, page.data);
+		for (uint32 i = 0; i < count; i++, ordinal++)
+			visit(check, ordinal,
+				  (HnswNode *) (storage_page_payload(page.data) + i * array->slot_size));
+		storage_reader_release_pins(check->reader);
+	}
+}
+
+static void
+check_ids(HnswCheck *check, uint32 ordinal, int level, uint32 count, const uint32 *ids)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (ids[i] >= check->meta->ordinal_count)
+			fail(check, "Node %u has neighbor %u on level %d, but there are %u nodes.", ordinal,
+				 ids[i], level, check->meta->ordinal_count);
+		if (ids[i] == ordinal)
+			fail(check, "Node %u is its own neighbor on level %d.", ordinal, level);
+		for (uint32 j = 0; j < i; j++)
+		{
+			if (ids[j] == ids[i])
+				fail(check, "Node %u has neighbor %u twice on level %d.", ordinal, ids[i], level);
+		}
+	}
+}
+
+static void
+check_tids(HnswCheck *check, uint32 ordinal, const HnswNode *node)
+{
+	ItemPointerData *tids = hnsw_node_tids(node, check->m);
+
+	for (int i = 0; i < node->tid_count; i++)
+	{
+		if (!ItemPointerIsValid(&tids[i]))
+			fail(check, "Node %u has an invalid row address.", ordinal);
+		if (check->strict && ItemPointerGetBlockNumber(&tids[i]) >= check->table_blocks)
+			fail(check, "Node %u leads to row (%u,%u), but the table has %u blocks.", ordinal,
+				 ItemPointerGetBlockNumber(&tids[i]), ItemPointerGetOffsetNumber(&tids[i]),
+				 check->table_blocks);
+		for (int j = 0; j < i; j++)
+		{
+			if (ItemPointerEquals(&tids[i], &tids[j]))
+				fail(check, "Node %u leads to row (%u,%u) twice.", ordinal,
+					 ItemPointerGetBlockNumber(&tids[i]), ItemPointerGetOffsetNumber(&tids[i]));
+		}
+	}
+}
+
+/* Step 2 for one node */
+static void
+check_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
+{
+	const HnswMeta *hnsw = hnsw_meta(check->meta);
+
+	if (node->state > HNSW_NODE_RESERVED)
+		fail(check, "Node %u has state %u.", ordinal, node->state);
+	if (node->level >= HNSW_MAX_LEVEL)
+		fail(check, "Node %u has level %u.", ordinal, node->level);
+	if (node->tid_count > HNSW_NODE_TIDS)
+		fail(check, "Node %u has %u row addresses.", ordinal, node->tid_count);
+	if (node->count > 2 * check->m)
+		fail(check, "Node %u has %u neighbors on level 0.", ordinal, node->count);
+	if (node->state != HNSW_NODE_EMPTY && node->level > 0 &&
+		(uint64) node->upper + node->level > hnsw->upper_count)
+		fail(check, "Node %u has upper lists from %u on, but there are %u.", ordinal, node->upper,
+			 hnsw->upper_count);
+	if ((node->state == HNSW_NODE_LIVE) != (node->tid_count > 0) &&
+		node->state != HNSW_NODE_RESERVED)
+		fail(check, "Node %u in state %u has %u row addresses.", ordinal, node->state,
+			 node->tid_count);
+	if (node->state == HNSW_NODE_FREE && node->next_free != INVALID_ORDINAL &&
+		node->next_free >= check->meta->ordinal_count)
+		fail(check, "Free node %u is followed by node %u on the free list.", ordinal,
+			 node->next_free);
+	if (node->state == HNSW_NODE_LIVE || node->state == HNSW_NODE_DEAD)
+		check_ids(check, ordinal, 0, node->count, node->neighbors);
+	check_tids(check, ordinal, node);
+
+	check->nodes[ordinal] = (uint8) (node->state | (node->level << 3));
+	check->state_counts[node->state]++;
+}
+
+/* Step 3 */
+static void
+check_free_list(HnswCheck *check)
+{
+	const IndexMeta *meta = check->meta;
+	uint32 ordinal = meta->free_head;
+	uint32 length = 0;
+	HnswSlot slot;
+
+	if (check->state_counts[HNSW_NODE_FREE] != meta->free_count)
+		fail(check, "There are %llu free nodes, but the metapage counts %u.",
+			 (unsigned long long) check->state_counts[HNSW_NODE_FREE], meta->free_count);
+	while (ordinal != INVALID_ORDINAL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ordinal >= meta->ordinal_count || NODE_STATE(check->nodes[ordinal]) != HNSW_NODE_FREE)
+			fail(check, "The free list leads to node %u, which is not free.", ordinal);
+		/* Longer than there are free nodes: it goes round. */
+		if (++length > meta->free_count)
+			fail(check, "The free list goes round at node %u.", ordinal);
+		buffer_pool_copy_slot(check->reader, HNSW_NODES, ordinal, slot.bytes);
+		ordinal = slot.node.next_free;
+	}
+	if (length != meta->free_count)
+		fail(check, "The free list has %u nodes, but the metapage counts %u.", length,
+			 meta->free_count);
+}
+
+static void
+check_edges(HnswCheck *check, uint32 ordinal, int level, uint32 count, const uint32 *ids)
+{
+	check_ids(check, ordinal, level, count, ids);
+	for (uint32 i = 0; i < count; i++)
+	{
+		HnswNodeState state = NODE_STATE(check->nodes[ids[i]]);
+
+		if (state != HNSW_NODE_LIVE && state != HNSW_NODE_DEAD)
+			fail(check, "Node %u has neighbor %u on level %d, which is not in use (state %d).",
+				 ordinal, ids[i], level, (int) state);
+		if (NODE_LEVEL(check->nodes[ids[i]]) < level)
+			fail(check, "Node %u has neighbor %u on level %d, which has level %d only.", ordinal,
+				 ids[i], level, NODE_LEVEL(check->nodes[ids[i]]));
+	}
+}
+
+static void
+check_vector(HnswCheck *check, uint32 ordinal)
+{
+	const IndexMeta *meta = check->meta;
+	uint32 code_size = meta->arrays[PAGE_ARRAY_CODES].slot_size;
+	double square_sum = 0;
+
+	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, ordinal, (char *) check->vector);
+	for (uint32 i = 0; i < meta->dimensions; i++)
+	{
+		if (!isfinite(check->vector[i]))
+			fail(check, "The vector of node %u has an element that is not finite.", ordinal);
+		square_sum += (double) check->vector[i] * check->vector[i];
+	}
+	if (meta->metric == DISTANCE_COSINE && fabs(sqrt(square_sum) - 1) > NORM_TOLERANCE)
+		fail(check, "The vector of node %u has norm %g, expected 1.", ordinal, sqrt(square_sum));
+
+	if (meta->quantizer == QUANTIZER_NONE)
+		return;
+	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_CODES, ordinal, check->code);
+	memset(check->expected_code, 0, code_size);
+	check->quantizer->encode(NULL, check->vector, meta->dimensions, check->expected_code);
+	if (memcmp(check->code, check->expected_code, code_size) != 0)
+		fail(check, "The code of node %u is not that of its vector.", ordinal);
+}
+
+/* Step 4 for one node */
+static void
+check_live_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
+{
+	if (node->state != HNSW_NODE_LIVE)
+		return;
+	check_edges(check, ordinal, 0, node->count, node->neighbors);
+	for (int level = 1; level <= node->level; level++)
+	{
+		HnswSlot slot;
+
+		buffer_pool_copy_slot(check->reader, HNSW_UPPER, node->upper + level - 1, slot.bytes);
+		if (slot.upper.owner != ordinal || slot.upper.level != level)
+			fail(check, "The list of node %u on level %d belongs to node %u on level %u.", ordinal,
+				 level, slot.upper.owner, slot.upper.level);
+		if (slot.upper.count > check->m)
+			fail(check, "Node %u has %u neighbors on level %d.", ordinal, slot.upper.count, level);
+		check_edges(check, ordinal, level, slot.upper.count, slot.upper.neighbors);
+	}
+	check_vector(check, ordinal);
+}
+
+static void
+check_entry(HnswCheck *check)
+{
+	const HnswMeta *hnsw = hnsw_meta(check->meta);
+	HnswNodeState state;
+
+	if (hnsw->entry == INVALID_ORDINAL)
+		return;
+	state = NODE_STATE(check->nodes[hnsw->entry]);
+	if (state != HNSW_NODE_LIVE && state != HNSW_NODE_DEAD)
+		fail(check, "The entry point, node %u, is not in use (state %d).", hnsw->entry,
+			 (int) state);
+	if (NODE_LEVEL(check->nodes[hnsw->entry]) != hnsw->entry_level)
+		fail(check, "The entry point, node %u, has level %d, but the metapage says %u.",
+			 hnsw->entry, NODE_LEVEL(check->nodes[hnsw->entry]), hnsw->entry_level);
+}
+
+void
+hnsw_check(Relation index, Relation table, bool strict)
+{
+	HnswCheck check = {.index = index, .table = table, .strict = strict};
+
+	/* Without the map: what is checked is what the next writer finds. */
+	check.reader = storage_reader_begin(index, STORAGE_BUFFER_POOL, NULL);
+	check.meta = check.reader->meta;
+	check.m = hnsw_meta(check.meta)->m;
+	check.strategy = GetAccessStrategy(BAS_BULKREAD);
+	check.index_blocks = RelationGetNumberOfBlocks(index);
+	check.table_blocks = RelationGetNumberOfBlocks(table);
+	check.quantizer = quantizer_routine((QuantizerKind) check.meta->quantizer);
+	check_meta(&check);
+
+	check.nodes = MemoryContextAllocExtended(CurrentMemoryContext, check.meta->ordinal_count + 1,
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	check.vector = palloc(check.meta->dimensions * sizeof(float));
+	check.code = palloc(check.meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
+	check.expected_code = palloc(check.meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
+
+	for_each_node(&check, check_node);
+	if (strict)
+	{
+		check_free_list(&check);
+		check_entry(&check);
+		for_each_node(&check, check_live_node);
+	}
+	FreeAccessStrategy(check.strategy);
+	storage_reader_end(check.reader);
+}
+
+char *
+hnsw_describe(const IndexMeta *meta)
+{
+	const HnswMeta *hnsw = hnsw_meta(meta);
+
+	if (hnsw->entry == INVALID_ORDINAL)
+		return psprintf("m = %u, ef_construction = %u", hnsw->m, hnsw->ef_construction);
+	return psprintf("m = %u, ef_construction = %u, levels = %u", hnsw->m, hnsw->ef_construction,
+					hnsw->entry_level + 1);
+}
