@@ -21,14 +21,12 @@ extern PinCache *pin_cache_create(Relation index, uint32 limit);
 extern void pin_cache_release(PinCache *cache);
 extern void pin_cache_destroy(PinCache *cache);
 
-/* Make room for `pages` more pages (at most the limit). */
-extern void pin_cache_reserve(PinCache *cache, uint32 pages);
-
-/* Hint that pages of these data blocks are about to be asked for. */
-extern void
-pin_cache_prefetch_descriptors(PinCache *cache, const uint32 *data_blocks, uint32 count);
-
 /* The pinned buffer of a data block of an array; the page's kind has been checked. */
 extern Buffer pin_cache_get(PinCache *cache, PageArrayId array, uint32 data_block);
+
+/* The same for at most STORAGE_MAX_BATCH blocks, which are all pinned when it returns (the limit
+ * must allow that). */
+extern void pin_cache_get_batch(PinCache *cache, PageArrayId array, const uint32 *data_blocks,
+								uint32 count, Buffer *buffers);
 
 #endif

@@ -77,7 +77,8 @@ typedef struct StorageReader
 	struct PinCache *pins; /* both: slots that are read through buffers */
 	char *scratch;		   /* copies of this batch's slots */
 	Size scratch_size;
-	bool cold; /* the last batches waited for the disk: prefetch */
+	bool cold;		/* the last batch that was timed waited for the disk */
+	uint32 batches; /* read so far */
 } StorageReader;
 
 /*
@@ -116,6 +117,26 @@ storage_fetch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, 
 	reader->store->fetch(reader, array, ordinals, count, slots);
 }
 
+/*
+ * Bring a slot that may be read soon into the processor's cache, where that takes no more than
+ * arithmetic: from the map, when all groups are settled.
+ */
+static inline void
+storage_touch_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	SlotPlace place;
+	const char *slot;
+
+	if (reader->map == NULL || !reader->settle.everything_settled)
+		return;
+	place = page_array_place(array, ordinal);
+	slot = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
+		   STORAGE_PAYLOAD_OFFSET + place.offset;
+	for (uint32 at = 0; at < place.first; at += PG_CACHE_LINE_SIZE / 2)
+		__builtin_prefetch(slot + at);
+}
+
 /* Run a section that reads fetched slots. */
 static inline void
 storage_reader_run(StorageReader *reader, MappedReadSection section, void *argument)
@@ -125,6 +146,14 @@ storage_reader_run(StorageReader *reader, MappedReadSection section, void *argum
 	else
 		section(argument);
 }
+
+/*
+ * Fetch a batch and run the section that reads it.  Batches are timed now and then; as long as they
+ * wait for the disk, each one's pages are asked for together before the first is read.
+ */
+extern void
+storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
+				   const void **slots, MappedReadSection section, void *argument);
 
 /* Copy one slot out (consistent under a share lock where it is read through buffers). */
 extern void storage_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, void *slot);

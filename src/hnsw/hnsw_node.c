@@ -222,7 +222,7 @@ hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, f
 						   .dimensions = dimensions,
 						   .vectors = vectors + (Size) first * dimensions};
 
-		storage_fetch(reader, PAGE_ARRAY_VECTORS, ordinals + first, copy.count, slots);
-		storage_reader_run(reader, copy_vectors, &copy);
+		storage_read_batch(reader, PAGE_ARRAY_VECTORS, ordinals + first, copy.count, slots,
+						   copy_vectors, &copy);
 	}
 }

@@ -89,8 +89,8 @@ measure(HnswSearch *search, PageArrayId array, const uint32 *ordinals, uint32 co
 								 .count = Min(count - first, STORAGE_MAX_BATCH),
 								 .distances = distances + first};
 
-		storage_fetch(search->reader, array, ordinals + first, batch.count, slots);
-		storage_reader_run(search->reader, section, &batch);
+		storage_read_batch(search->reader, array, ordinals + first, batch.count, slots, section,
+						   &batch);
 	}
 	for (uint32 i = 0; i < count; i++)
 	{
@@ -197,6 +197,10 @@ hnsw_search_level(HnswSearch *search, int level, uint32 ef)
 		if (search->result_count >= ef && candidate_is_nearer(search->results[0], nearest))
 			break;
 		CHECK_FOR_INTERRUPTS();
+
+		/* The runner-up is the likeliest next hop: its node arrives while this one is worked on. */
+		if (search->candidate_count > 0)
+			storage_touch_slot(reader, HNSW_NODES, search->candidates[0].ordinal);
 
 		hnsw_read_node(reader, nearest.ordinal, &slot);
 		if (unlikely(slot.node.state != HNSW_NODE_LIVE) && level == 0)

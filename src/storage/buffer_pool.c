@@ -58,6 +58,7 @@ buffer_pool_fetch(StorageReader *reader, PageArrayId array_id, const uint32 *ord
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 	uint32 slot_stride = MAXALIGN(array->slot_size);
 	uint32 blocks[STORAGE_MAX_BATCH] = {0};
+	Buffer buffers[STORAGE_MAX_BATCH];
 	uint32 offsets[STORAGE_MAX_BATCH];
 
 	Assert(count <= STORAGE_MAX_BATCH);
@@ -82,14 +83,9 @@ buffer_pool_fetch(StorageReader *reader, PageArrayId array_id, const uint32 *ord
 		blocks[i] = place.data_block;
 		offsets[i] = place.offset;
 	}
-	pin_cache_prefetch_descriptors(reader->pins, blocks, count);
-	pin_cache_reserve(reader->pins, count);
+	pin_cache_get_batch(reader->pins, array_id, blocks, count, buffers);
 	for (uint32 i = 0; i < count; i++)
-	{
-		Buffer buffer = pin_cache_get(reader->pins, array_id, blocks[i]);
-
-		slots[i] = storage_page_payload(BufferGetPage(buffer)) + offsets[i];
-	}
+		slots[i] = storage_page_payload(BufferGetPage(buffers[i])) + offsets[i];
 }
 
 static void

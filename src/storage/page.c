@@ -24,24 +24,27 @@ storage_page_init(Page page, StoragePageKind kind, uint16 array)
 	((PageHeader) page)->pd_upper = ((PageHeader) page)->pd_special;
 }
 
+pg_attribute_noreturn() static void report_page(Relation index, Page page, BlockNumber block)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 PageIsNew(page) ? errmsg("index \"%s\" contains unexpected zero page at block %u",
+									  RelationGetRelationName(index), block)
+							 : errmsg("index \"%s\" contains corrupted page at block %u",
+									  RelationGetRelationName(index), block),
+			 errhint("Please REINDEX it.")));
+}
+
+/*
+ * The special area alone tells: it names kind, array and us, and is all zeroes on a zero page.  A
+ * scan that comes to a page for one slot would pay a cache miss more for a look at the header.
+ */
 void
 storage_page_check(Relation index, Page page, BlockNumber block, StoragePageKind kind, uint16 array)
 {
-	PageHeader header = (PageHeader) page;
-	StoragePageOpaque *opaque;
+	StoragePageOpaque *opaque =
+		(StoragePageOpaque *) (page + BLCKSZ - MAXALIGN(sizeof(StoragePageOpaque)));
 
-	if (PageIsNew(page))
-		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-						errmsg("index \"%s\" contains unexpected zero page at block %u",
-							   RelationGetRelationName(index), block),
-						errhint("Please REINDEX it.")));
-
-	opaque = (StoragePageOpaque *) (page + BLCKSZ - MAXALIGN(sizeof(StoragePageOpaque)));
-	if (header->pd_special != BLCKSZ - MAXALIGN(sizeof(StoragePageOpaque)) ||
-		PageGetPageSize(page) != BLCKSZ || opaque->page_id != STORAGE_PAGE_ID ||
-		opaque->kind != kind || opaque->array != array)
-		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-						errmsg("index \"%s\" contains corrupted page at block %u",
-							   RelationGetRelationName(index), block),
-						errhint("Please REINDEX it.")));
+	if (opaque->page_id != STORAGE_PAGE_ID || opaque->kind != kind || opaque->array != array)
+		report_page(index, page, block);
 }

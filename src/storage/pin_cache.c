@@ -14,6 +14,7 @@
 #include "port/pg_bitutils.h"
 #include "storage/buf_internals.h"
 #include "storage/pin_cache.h"
+#include "storage/vector_store.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -37,6 +38,7 @@ struct PinCache
 	uint32 locator_hash;
 	bool use_recent;
 	PinnedPage *pages; /* open addressing by data block */
+	uint32 *taken;	   /* the places in `pages` that are taken, `count` of them */
 };
 
 typedef struct RecentBuffer
@@ -69,6 +71,7 @@ pin_cache_create(Relation index, uint32 limit)
 	cache->locator_hash = (uint32) vs_locator_relation(vs_relation_locator(index)) * 0x9E3779B1U;
 	cache->use_recent = !RelationUsesLocalBuffers(index);
 	cache->pages = palloc0(capacity * sizeof(PinnedPage));
+	cache->taken = palloc(limit * sizeof(uint32));
 
 	if (cache->use_recent && recent_buffers == NULL)
 		recent_buffers =
@@ -79,15 +82,12 @@ pin_cache_create(Relation index, uint32 limit)
 void
 pin_cache_release(PinCache *cache)
 {
-	if (cache->count == 0)
-		return;
-	for (uint32 i = 0; i <= cache->mask; i++)
+	for (uint32 i = 0; i < cache->count; i++)
 	{
-		if (BufferIsValid(cache->pages[i].buffer))
-		{
-			ReleaseBuffer(cache->pages[i].buffer);
-			cache->pages[i].buffer = InvalidBuffer;
-		}
+		PinnedPage *page = &cache->pages[cache->taken[i]];
+
+		ReleaseBuffer(page->buffer);
+		page->buffer = InvalidBuffer;
 	}
 	cache->count = 0;
 }
@@ -97,10 +97,11 @@ pin_cache_destroy(PinCache *cache)
 {
 	pin_cache_release(cache);
 	pfree(cache->pages);
+	pfree(cache->taken);
 	pfree(cache);
 }
 
-void
+static void
 pin_cache_reserve(PinCache *cache, uint32 pages)
 {
 	if (cache->count + pages > cache->limit)
@@ -130,8 +131,8 @@ find(PinCache *cache, uint32 data_block)
 	return &cache->pages[at];
 }
 
-void
-pin_cache_prefetch_descriptors(PinCache *cache, const uint32 *data_blocks, uint32 count)
+static void
+prefetch_descriptors(PinCache *cache, const uint32 *data_blocks, uint32 count)
 {
 	if (!cache->use_recent)
 		return;
@@ -164,13 +165,23 @@ pin_block(PinCache *cache, BlockNumber block)
 	return buffer;
 }
 
-Buffer
-pin_cache_get(PinCache *cache, PageArrayId array, uint32 data_block)
+/* Replay of a full-page image shows a zeroed page as valid for a moment: lock to look. */
+static void
+check_page(PinCache *cache, PageArrayId array, uint32 data_block, Buffer buffer)
+{
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	storage_page_check(cache->index, BufferGetPage(buffer), storage_block_of_data_block(data_block),
+					   STORAGE_PAGE_ARRAY, array);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+}
+
+/* The cache's page for a block, pinned now if it was not; `*added` tells that. */
+static Buffer
+pin_page(PinCache *cache, uint32 data_block, bool *added)
 {
 	PinnedPage *entry = find(cache, data_block);
-	BlockNumber block;
-	Buffer buffer;
 
+	*added = false;
 	if (BufferIsValid(entry->buffer))
 		return entry->buffer;
 	if (cache->count >= cache->limit)
@@ -178,16 +189,43 @@ pin_cache_get(PinCache *cache, PageArrayId array, uint32 data_block)
 		pin_cache_release(cache);
 		entry = find(cache, data_block);
 	}
-
-	block = storage_block_of_data_block(data_block);
-	buffer = pin_block(cache, block);
-	entry->buffer = buffer;
+	*added = true;
+	entry->buffer = pin_block(cache, storage_block_of_data_block(data_block));
 	entry->data_block = data_block;
-	cache->count++;
+	cache->taken[cache->count++] = (uint32) (entry - cache->pages);
+	return entry->buffer;
+}
 
-	/* Replay of a full-page image shows a zeroed page as valid for a moment: lock to look. */
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	storage_page_check(cache->index, BufferGetPage(buffer), block, STORAGE_PAGE_ARRAY, array);
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+Buffer
+pin_cache_get(PinCache *cache, PageArrayId array, uint32 data_block)
+{
+	bool added;
+	Buffer buffer = pin_page(cache, data_block, &added);
+
+	if (added)
+		check_page(cache, array, data_block, buffer);
 	return buffer;
+}
+
+void
+pin_cache_get_batch(PinCache *cache, PageArrayId array, const uint32 *data_blocks, uint32 count,
+					Buffer *buffers)
+{
+	bool added[STORAGE_MAX_BATCH];
+
+	/* All look-ups first, so that the cache misses of the checks overlap. */
+	pin_cache_reserve(cache, count);
+	prefetch_descriptors(cache, data_blocks, count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		buffers[i] = pin_page(cache, data_blocks[i], &added[i]);
+		if (added[i])
+			__builtin_prefetch(BufferGetPage(buffers[i]) + BLCKSZ -
+							   MAXALIGN(sizeof(StoragePageOpaque)));
+	}
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (added[i])
+			check_page(cache, array, data_blocks[i], buffers[i]);
+	}
 }

@@ -11,10 +11,16 @@
 #include "compat.h"
 
 #include "access/xlog.h"
+#include "portability/instr_time.h"
 #include "storage/pin_cache.h"
 #include "storage/vector_store.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+
+/* A warm batch takes a few microseconds, one that waits for the fastest disk more than this */
+#define COLD_BATCH_US 60
+/* Of warm batches every so many is timed: a look at the clock costs as much as a distance */
+#define WARM_BATCHES_PER_TIMING 8
 
 const VectorStoreRoutine *
 vector_store_routine(StorageKind kind)
@@ -151,6 +157,29 @@ storage_reader_check_ordinal_slow(StorageReader *reader, uint32 ordinal)
 						errmsg("index \"%s\" contains a reference to nonexistent node %u",
 							   RelationGetRelationName(reader->index), ordinal),
 						errhint("Please REINDEX it.")));
+}
+
+void
+storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
+				   const void **slots, MappedReadSection section, void *argument)
+{
+	bool timed = reader->cold || reader->batches % WARM_BATCHES_PER_TIMING == 0;
+	instr_time start;
+	instr_time elapsed;
+
+	reader->batches++;
+	if (reader->cold && count > 1)
+		reader->store->prefetch(reader, array, ordinals, count);
+	if (timed)
+		INSTR_TIME_SET_CURRENT(start);
+	storage_fetch(reader, array, ordinals, count, slots);
+	storage_reader_run(reader, section, argument);
+	if (timed)
+	{
+		INSTR_TIME_SET_CURRENT(elapsed);
+		INSTR_TIME_SUBTRACT(elapsed, start);
+		reader->cold = INSTR_TIME_GET_MICROSEC(elapsed) > COLD_BATCH_US;
+	}
 }
 
 /* A copy of one slot in a mapped-read section */
