@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "storage/checksum.h"
 #include "storage/page_array.h"
+#include "storage/settle_map.h"
 #include "utils/guc.h"
 
 PG_FUNCTION_INFO_V1(vectorstore_index_check);
@@ -164,6 +165,25 @@ check_checksum(PageCheck *check, BlockNumber block)
 						errhint("Please REINDEX it.")));
 }
 
+/* No group's stamp is above the newest one: searches rely on that to skip the settle map. */
+static void
+check_stamps(PageCheck *check, BlockNumber block, Page page)
+{
+	const SettleMapPage *map = SettleMapPageGet(page);
+
+	for (size_t i = 0; i < SETTLE_STAMPS_PER_MAP; i++)
+	{
+		if (map->stamps[i] > check->meta->newest_stamp)
+			ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+							errmsg("settle map of index \"%s\" is corrupted at block %u",
+								   RelationGetRelationName(check->index), block),
+							errdetail("Stamp %X/%X is above the newest one, %X/%X.",
+									  LSN_FORMAT_ARGS(map->stamps[i]),
+									  LSN_FORMAT_ARGS(check->meta->newest_stamp)),
+							errhint("Please REINDEX it.")));
+	}
+}
+
 static void
 check_header(PageCheck *check, BlockNumber block)
 {
@@ -180,7 +200,11 @@ check_header(PageCheck *check, BlockNumber block)
 	 */
 	if (is_used &&
 		!(PageIsNew(BufferGetPage(buffer)) && (kind == STORAGE_PAGE_ARRAY || !check->strict)))
+	{
 		storage_page_check(check->index, BufferGetPage(buffer), block, kind, array);
+		if (kind == STORAGE_PAGE_SETTLE_MAP && check->strict)
+			check_stamps(check, block, BufferGetPage(buffer));
+	}
 	UnlockReleaseBuffer(buffer);
 }
 
