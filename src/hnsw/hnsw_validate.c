@@ -48,6 +48,15 @@ report_member(Validation *validation, const char *fault, const char *member, int
 }
 
 static void
+report_missing(Validation *validation, const char *what, Oid type)
+{
+	ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				   errmsg("operator family \"%s\" of access method hnsw is missing %s for type %s",
+						  validation->family_name, what, format_type_be(type))));
+	validation->valid = false;
+}
+
+static void
 check_function(Validation *validation, Form_pg_amproc entry)
 {
 	bool signature_right = false;
@@ -114,11 +123,9 @@ check_completeness(Validation *validation)
 		if (group->lefttype != group->righttype)
 			continue; /* functions among them were complained of; operators alone are loose */
 		if ((group->operatorset & NUMBER_BIT(INDEX_DISTANCE_STRATEGY)) == 0)
-			report_member(validation, "no distance operator for a type",
-						  format_type_be(group->lefttype), INDEX_DISTANCE_STRATEGY);
+			report_missing(validation, "the distance operator", group->lefttype);
 		if ((group->functionset & NUMBER_BIT(INDEX_DISTANCE_PROC)) == 0)
-			report_member(validation, "no distance function for a type",
-						  format_type_be(group->lefttype), INDEX_DISTANCE_PROC);
+			report_missing(validation, "the distance function", group->lefttype);
 	}
 
 	if (!type_found)

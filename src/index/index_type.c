@@ -8,6 +8,7 @@
 #include "access/genam.h"
 #include "commands/defrem.h"
 #include "index/index_type.h"
+#include "storage/metapage.h"
 #include "types/float_arithmetic.h"
 #include "types/vector.h"
 
@@ -49,10 +50,24 @@ find_metric(Relation index)
 		 errhint("Use one of the operator classes that come with extension \"vectorstore\".")));
 }
 
+/*
+ * Dimensions of the column: by its type, and where that has lost them since (ALTER TABLE ... TYPE
+ * vector keeps the index), those that the index was built with.  -1 if there are none.
+ */
+static int32
+get_dimensions(Relation index)
+{
+	int32 dimensions = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+
+	if (dimensions < 0 && RelationGetNumberOfBlocks(index) > 0)
+		dimensions = (int32) storage_meta_get(index)->dimensions;
+	return dimensions;
+}
+
 void
 index_type_get(Relation index, IndexType *type)
 {
-	int32 dimensions = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+	int32 dimensions = get_dimensions(index);
 
 	/* Without them slots have no size; a column of mixed dimensions has no distances either. */
 	if (dimensions < 0)
