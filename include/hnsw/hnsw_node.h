@@ -51,6 +51,21 @@ extern void hnsw_read_list(StorageReader *reader, uint32 ordinal, const HnswNode
 extern bool hnsw_replace_list(StorageReader *reader, uint32 ordinal, const HnswNode *node,
 							  int level, const HnswList *expected, const HnswList *replacement);
 
+/*
+ * Set a node's link to the next one with an equal vector, if it still is `expected` and the node is
+ * LIVE; false otherwise.
+ */
+extern bool
+hnsw_replace_next(StorageReader *reader, uint32 ordinal, uint32 expected, uint32 replacement);
+
+/* May the node be a neighbor on this level? */
+static inline bool
+hnsw_node_is_linkable(const HnswNode *node, int level)
+{
+	return node->state == HNSW_NODE_LIVE && node->level >= level &&
+		   (node->flags & HNSW_NODE_CONTINUATION) == 0;
+}
+
 /* Copy raw vectors of `count` ordinals to `vectors` (count x dimensions). */
 extern void
 hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, float *vectors);

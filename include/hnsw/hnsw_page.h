@@ -9,11 +9,14 @@
  *
  * A node slot (16 + 8m + 60 bytes, rounded up to 4):
  *
- *		state level tids -  | next_free | upper | count -  | neighbors[2m] | tids[10]
+ *		state level tids flags | next | upper | count -  | neighbors[2m] | tids[10]
  *
  * Level l >= 1 of a node has slot `upper + l - 1` of HNSW_UPPER: count, neighbors[m].
  * A freed node keeps its level and its upper slots; the row that takes its ordinal
  * inherits them (levels are drawn independently of the data).
+ *
+ * The node that starts a chain of continuations stays LIVE without TIDs as long as
+ * the chain goes on.
  *
  * Node states: EMPTY (never written) -> LIVE -> DEAD (no TID left; still walked
  * through, never linked to, never given a TID) -> FREE (on the free list) ->
@@ -43,15 +46,23 @@ typedef enum HnswNodeState
 	HNSW_NODE_RESERVED = 4
 } HnswNodeState;
 
+/*
+ * The vector is that of another node, whose TIDs were full.  Such a node has no neighbors and is
+ * nobody's; it is reached through `next` of a node with the same vector.  So a great number of equal
+ * vectors costs one hop each, and does not fill neighbor lists with copies, which would cut the
+ * graph in pieces.
+ */
+#define HNSW_NODE_CONTINUATION 0x01
+
 typedef struct HnswNode
 {
 	uint8 state;
 	uint8 level;
 	uint8 tid_count;
-	uint8 unused;
-	uint32 next_free; /* FREE: next on the free list */
-	uint32 upper;	  /* first slot in HNSW_UPPER, if level > 0 */
-	uint16 count;	  /* neighbors of level 0 */
+	uint8 flags;  /* HNSW_NODE_CONTINUATION */
+	uint32 next;  /* FREE: next on the free list; else next node with an equal vector */
+	uint32 upper; /* first slot in HNSW_UPPER, if level > 0 */
+	uint16 count; /* neighbors of level 0 */
 	uint16 unused2;
 	uint32 neighbors[FLEXIBLE_ARRAY_MEMBER]; /* 2m, then the TIDs */
 } HnswNode;

@@ -205,13 +205,13 @@ check_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 		fail(check, "Node %u has upper lists from %u on, but there are %u.", ordinal, node->upper,
 			 hnsw->upper_count);
 	if ((node->state == HNSW_NODE_LIVE) != (node->tid_count > 0) &&
-		node->state != HNSW_NODE_RESERVED)
+		node->state != HNSW_NODE_RESERVED &&
+		!(node->state == HNSW_NODE_LIVE && node->next != INVALID_ORDINAL))
 		fail(check, "Node %u in state %u has %u row addresses.", ordinal, node->state,
 			 node->tid_count);
-	if (node->state == HNSW_NODE_FREE && node->next_free != INVALID_ORDINAL &&
-		node->next_free >= check->meta->ordinal_count)
-		fail(check, "Free node %u is followed by node %u on the free list.", ordinal,
-			 node->next_free);
+	if (node->state == HNSW_NODE_FREE && node->next != INVALID_ORDINAL &&
+		node->next >= check->meta->ordinal_count)
+		fail(check, "Free node %u is followed by node %u on the free list.", ordinal, node->next);
 	if (node->state == HNSW_NODE_LIVE || node->state == HNSW_NODE_DEAD)
 		check_ids(check, ordinal, 0, node->count, node->neighbors);
 	check_tids(check, ordinal, node);
@@ -241,7 +241,7 @@ check_free_list(HnswCheck *check)
 		if (++length > meta->free_count)
 			fail(check, "The free list goes round at node %u.", ordinal);
 		buffer_pool_copy_slot(check->reader, HNSW_NODES, ordinal, slot.bytes);
-		ordinal = slot.node.next_free;
+		ordinal = slot.node.next;
 	}
 	if (length != meta->free_count)
 		fail(check, "The free list has %u nodes, but the metapage counts %u.", length,
@@ -298,6 +298,8 @@ check_live_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 	if (node->state != HNSW_NODE_LIVE)
 		return;
 	check_edges(check, ordinal, 0, node->count, node->neighbors);
+	if (node->next != INVALID_ORDINAL)
+		check_edges(check, ordinal, 0, 1, &node->next);
 	for (int level = 1; level <= node->level; level++)
 	{
 		HnswSlot slot;

@@ -3,7 +3,9 @@
  *		Inserting one row (Algorithm 1).
  *
  *		1. search the graph for candidates on every level of the new node
- *		2. a node with the same vector, and room, takes the row's TID: done
+ *		2. a node with the same vector, and room, takes the row's TID: done;
+ *		   where all such nodes are full, the new node becomes a continuation of
+ *		   one of them, and that link is its steps 5 and 6
  *		3. take an ordinal: from the free list (with the level that the freed
  *		   node had), or a new one
  *		4. write vector, code, upper lists, and the node last
@@ -85,8 +87,7 @@ add_tid(HnswInsert *insert, uint32 ordinal)
 	Buffer buffer =
 		page_array_lock_block(insert->index, HNSW_NODES, place.data_block, false, &fresh);
 	HnswNode *node = (HnswNode *) (storage_page_payload(BufferGetPage(buffer)) + place.offset);
-	bool has_room =
-		node->state == HNSW_NODE_LIVE && node->tid_count > 0 && node->tid_count < HNSW_NODE_TIDS;
+	bool has_room = node->state == HNSW_NODE_LIVE && node->tid_count < HNSW_NODE_TIDS;
 
 	if (has_room)
 	{
@@ -103,9 +104,12 @@ add_tid(HnswInsert *insert, uint32 ordinal)
 	return has_room;
 }
 
-/* Step 2.  An equal vector has the distance of the vector to itself, but for rounding. */
+/*
+ * Step 2.  An equal vector has the distance of the vector to itself, but for rounding.  `*equal` is
+ * set to a node with the same vector where there is one but none has room.
+ */
 static bool
-join_equal_node(HnswInsert *insert)
+join_equal_node(HnswInsert *insert, uint32 *equal)
 {
 	HnswSearch *search = &insert->search;
 	uint32 dimensions = insert->type->dimensions;
@@ -125,8 +129,11 @@ join_equal_node(HnswInsert *insert)
 		 */
 		buffer_pool_copy_slot(insert->reader, PAGE_ARRAY_VECTORS, search->results[i].ordinal,
 							  other);
-		if (memcmp(other, insert->vector, size) == 0 && add_tid(insert, search->results[i].ordinal))
+		if (memcmp(other, insert->vector, size) != 0)
+			continue;
+		if (add_tid(insert, search->results[i].ordinal))
 			return true;
+		*equal = search->results[i].ordinal;
 	}
 	return false;
 }
@@ -162,7 +169,7 @@ pop_free_node(HnswInsert *insert, uint32 *ordinal, HnswSlot *slot)
 		Page page;
 
 		if (node->state != HNSW_NODE_FREE || node->level >= HNSW_MAX_LEVEL ||
-			(node->next_free != INVALID_ORDINAL && node->next_free >= meta->ordinal_count) ||
+			(node->next != INVALID_ORDINAL && node->next >= meta->ordinal_count) ||
 			meta->free_count == 0)
 			ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
 							errmsg("free list of index \"%s\" is corrupted at node %u",
@@ -173,10 +180,10 @@ pop_free_node(HnswInsert *insert, uint32 *ordinal, HnswSlot *slot)
 		page = page_write_page(&write, node_buffer, place.data_block, false, HNSW_NODES);
 		node = (HnswNode *) (storage_page_payload(page) + place.offset);
 		changed = page_write_metapage(&write, meta_buffer);
-		changed->free_head = node->next_free;
+		changed->free_head = node->next;
 		changed->free_count--;
 		node->state = HNSW_NODE_RESERVED;
-		node->next_free = INVALID_ORDINAL;
+		node->next = INVALID_ORDINAL;
 		memcpy(slot->bytes, node, insert->reader->meta->arrays[HNSW_NODES].slot_size);
 		page_write_finish(&write);
 		*ordinal = head;
@@ -265,16 +272,20 @@ choose_neighbors(HnswInsert *insert, HnswLinker *linker, int level, uint32 self,
 		if (candidates->ordinals[i] == self)
 			continue;
 		hnsw_read_node(insert->reader, candidates->ordinals[i], &slot);
-		if (slot.node.state == HNSW_NODE_LIVE && slot.node.level >= level)
+		if (hnsw_node_is_linkable(&slot.node, level))
 			candidates->ordinals[live++] = candidates->ordinals[i];
 	}
 	list->count = hnsw_linker_choose(linker, insert->vector, INVALID_ORDINAL, candidates->ordinals,
 									 live, insert->m, list->ids);
 }
 
-/* Write the node and, last, its level-0 list and TID: from then on it can be linked. */
+/*
+ * Write the node and, last, its level-0 list and TID: from then on it can be linked.  `flags` and
+ * `next` as in HnswNode.
+ */
 static void
-write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const HnswList *lists)
+write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const HnswList *lists,
+		   uint8 flags, uint32 next)
 {
 	Relation index = insert->index;
 	const IndexMeta *meta = insert->reader->meta;
@@ -306,7 +317,8 @@ write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const Hn
 	slot.node.state = HNSW_NODE_LIVE;
 	slot.node.level = (uint8) level;
 	slot.node.tid_count = 1;
-	slot.node.next_free = INVALID_ORDINAL;
+	slot.node.flags = flags;
+	slot.node.next = next;
 	slot.node.upper = upper;
 	slot.node.count = (uint16) lists[0].count;
 	memcpy(slot.node.neighbors, lists[0].ids, lists[0].count * sizeof(uint32));
@@ -389,37 +401,68 @@ link_again(HnswInsert *insert, HnswLinker *linker, uint32 ordinal, int level, Hn
 	link_back(linker, ordinal, level, lists);
 }
 
-/* Steps 3 to 6; `level` is that of the search that was made */
-static void
-add_node(HnswInsert *insert, int level)
+/* Step 3; returns the new node's level, which is the freed one's where it takes its ordinal. */
+static int
+allocate_node(HnswInsert *insert, int level, uint32 *ordinal, uint32 *upper)
 {
-	uint32 ordinal;
-	uint32 upper;
 	HnswSlot freed;
-	HnswLinker linker;
-	HnswList *lists;
 
-	if (pop_free_node(insert, &ordinal, &freed))
+	if (pop_free_node(insert, ordinal, &freed))
 	{
-		bool search_again = freed.node.level > level;
-
 		level = freed.node.level;
-		upper = freed.node.upper;
-		if (search_again)
-			find_candidates(insert, level);
+		*upper = freed.node.upper;
 	}
 	else
-		append_node(insert, level, &ordinal, &upper);
+		append_node(insert, level, ordinal, upper);
 
 	/* The arrays may have grown by runs that the reader does not know. */
 	storage_reader_refresh(insert->reader);
+	return level;
+}
+
+/*
+ * Steps 4 to 6 for a row whose equal nodes are all full: a continuation behind `equal`.  False
+ * where vacuum has found that one without rows meanwhile: the new node is to be linked like others.
+ */
+static bool
+write_continuation(HnswInsert *insert, uint32 equal, uint32 ordinal, int level, uint32 upper,
+				   const HnswList *no_lists)
+{
+	HnswSlot slot;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		hnsw_read_node_current(insert->reader, equal, &slot);
+		if (slot.node.state != HNSW_NODE_LIVE)
+			return false;
+		write_node(insert, ordinal, level, upper, no_lists, HNSW_NODE_CONTINUATION, slot.node.next);
+	} while (!hnsw_replace_next(insert->reader, equal, slot.node.next, ordinal));
+	return true;
+}
+
+/* Steps 3 to 6; `level` is that of the search that was made */
+static void
+add_node(HnswInsert *insert, int searched_level, uint32 equal)
+{
+	uint32 ordinal;
+	uint32 upper;
+	int level;
+	HnswLinker linker;
+	HnswList *lists;
+
+	level = allocate_node(insert, searched_level, &ordinal, &upper);
+	lists = palloc0((level + 1) * sizeof(HnswList));
+	if (equal != INVALID_ORDINAL && write_continuation(insert, equal, ordinal, level, upper, lists))
+		return;
+	if (level > searched_level)
+		find_candidates(insert, level);
 
 	hnsw_linker_begin(&linker, insert->reader, insert->type->metric);
-	lists = palloc0((level + 1) * sizeof(HnswList));
 	for (int at = 0; at <= level; at++)
 		choose_neighbors(insert, &linker, at, ordinal, &lists[at]);
 
-	write_node(insert, ordinal, level, upper, lists);
+	write_node(insert, ordinal, level, upper, lists, 0, INVALID_ORDINAL);
 	link_back(&linker, ordinal, level, lists);
 	while (!update_entry(insert, ordinal, level, lists[0].count > 0))
 		link_again(insert, &linker, ordinal, level, lists);
@@ -429,6 +472,7 @@ static void
 insert_vector(Relation index, const IndexType *type, const float *vector, ItemPointer heap_tid)
 {
 	HnswInsert insert = {.index = index, .type = type, .vector = vector, .heap_tid = heap_tid};
+	uint32 equal = INVALID_ORDINAL;
 	int level;
 
 	insert.reader = storage_reader_begin(index, index_storage_option(index), NULL);
@@ -438,8 +482,8 @@ insert_vector(Relation index, const IndexType *type, const float *vector, ItemPo
 
 	level = hnsw_draw_level(pg_prng_double(&pg_global_prng_state), insert.m);
 	find_candidates(&insert, level);
-	if (!join_equal_node(&insert))
-		add_node(&insert, level);
+	if (!join_equal_node(&insert, &equal))
+		add_node(&insert, level, equal);
 	storage_reader_end(insert.reader);
 }
 

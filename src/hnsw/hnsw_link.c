@@ -108,7 +108,7 @@ hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level)
 	{
 		CHECK_FOR_INTERRUPTS();
 		hnsw_read_node_current(linker->reader, from, &slot);
-		if (slot.node.state != HNSW_NODE_LIVE || slot.node.level < level)
+		if (!hnsw_node_is_linkable(&slot.node, level))
 			return;
 		hnsw_read_list(linker->reader, from, &slot.node, level, true, &list);
 		if (list_contains(&list, to))

@@ -34,6 +34,7 @@ check_node(StorageReader *reader, uint32 ordinal, HnswNode *node)
 		case HNSW_NODE_RESERVED:
 			node->count = 0;
 			node->tid_count = 0;
+			node->next = INVALID_ORDINAL;
 			break;
 		case HNSW_NODE_EMPTY:
 			report_corrupted_node(reader, ordinal, "It is linked but was never written.");
@@ -44,6 +45,8 @@ check_node(StorageReader *reader, uint32 ordinal, HnswNode *node)
 		report_corrupted_node(reader, ordinal, "A count is out of range.");
 	for (uint32 i = 0; i < node->count; i++)
 		storage_reader_check_ordinal(reader, node->neighbors[i]);
+	if (node->next != INVALID_ORDINAL)
+		storage_reader_check_ordinal(reader, node->next);
 }
 
 void
@@ -188,6 +191,30 @@ hnsw_replace_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, i
 	page_write_finish(&write);
 	UnlockReleaseBuffer(buffer);
 	return true;
+}
+
+bool
+hnsw_replace_next(StorageReader *reader, uint32 ordinal, uint32 expected, uint32 replacement)
+{
+	SlotPlace place = page_array_place(&reader->meta->arrays[HNSW_NODES], ordinal);
+	bool fresh;
+	Buffer buffer =
+		page_array_lock_block(reader->index, HNSW_NODES, place.data_block, false, &fresh);
+	HnswNode *node = (HnswNode *) (storage_page_payload(BufferGetPage(buffer)) + place.offset);
+	bool unchanged = node->state == HNSW_NODE_LIVE && node->next == expected;
+
+	if (unchanged)
+	{
+		PageWrite write;
+		Page page;
+
+		page_write_begin(&write, reader->index);
+		page = page_write_page(&write, buffer, place.data_block, false, HNSW_NODES);
+		((HnswNode *) (storage_page_payload(page) + place.offset))->next = replacement;
+		page_write_finish(&write);
+	}
+	UnlockReleaseBuffer(buffer);
+	return unchanged;
 }
 
 /* Vectors of one batch, copied in a section that may be left */

@@ -112,7 +112,7 @@ keep_linkable(Repair *repair, int level, uint32 *candidates, uint32 count)
 	for (uint32 i = 0; i < count; i++)
 	{
 		hnsw_read_node(repair->vacuum->reader, candidates[i], &slot);
-		if (slot.node.state == HNSW_NODE_LIVE && slot.node.level >= level)
+		if (hnsw_node_is_linkable(&slot.node, level))
 			candidates[kept++] = candidates[i];
 	}
 	return kept;
@@ -190,6 +190,33 @@ repair_list(Repair *repair, uint32 ordinal, int level)
 	MemoryContextReset(repair->node_context);
 }
 
+/* Take dead continuations out of the chain behind a live node. */
+static void
+repair_chain(Repair *repair, uint32 ordinal)
+{
+	StorageReader *reader = repair->vacuum->reader;
+	HnswSlot slot;
+	uint32 next;
+	uint32 first;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		hnsw_read_node_current(reader, ordinal, &slot);
+		first = slot.node.next;
+		if (slot.node.state != HNSW_NODE_LIVE || first == INVALID_ORDINAL ||
+			!is_dead(repair, first))
+			return;
+		next = first;
+		while (next != INVALID_ORDINAL && is_dead(repair, next))
+		{
+			CHECK_FOR_INTERRUPTS();
+			hnsw_read_node_current(reader, next, &slot);
+			next = slot.node.next;
+		}
+	} while (!hnsw_replace_next(reader, ordinal, first, next));
+}
+
 static void
 repair_node(Repair *repair, uint32 ordinal, const HnswNode *node)
 {
@@ -198,6 +225,8 @@ repair_node(Repair *repair, uint32 ordinal, const HnswNode *node)
 
 	if (has_dead(repair, node->count, node->neighbors))
 		repair_list(repair, ordinal, 0);
+	if (node->next != INVALID_ORDINAL && is_dead(repair, node->next))
+		repair_chain(repair, ordinal);
 	for (int level = 1; level <= node->level; level++)
 	{
 		hnsw_read_list(reader, ordinal, node, level, true, &list);
@@ -249,7 +278,7 @@ hnsw_repair(HnswVacuum *vacuum)
 
 			if (node->state != HNSW_NODE_LIVE)
 				continue;
-			if (node->level > repair.best_level)
+			if (node->level > repair.best_level && hnsw_node_is_linkable(node, 0))
 			{
 				repair.best_level = node->level;
 				repair.best_entry = blocks.first_ordinal + i;

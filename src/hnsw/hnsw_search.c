@@ -207,7 +207,17 @@ hnsw_search_level(HnswSearch *search, int level, uint32 ef)
 			remove_result(search, nearest.ordinal);
 		hnsw_read_list(reader, nearest.ordinal, &slot.node, level, false, &list);
 
-		visited_set_reserve(&search->visited, list.count);
+		visited_set_reserve(&search->visited, list.count + 1);
+
+		/* The next node with an equal vector is as far away; upper levels have none. */
+		if (level == 0 && slot.node.next != INVALID_ORDINAL &&
+			visited_set_add(&search->visited, slot.node.next))
+		{
+			reserve_candidates(search, 1);
+			consider(search, ef,
+					 (Candidate){.distance = nearest.distance, .ordinal = slot.node.next});
+		}
+
 		for (uint32 i = 0; i < list.count; i++)
 		{
 			if (visited_set_add(&search->visited, list.ids[i]))

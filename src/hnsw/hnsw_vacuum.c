@@ -104,6 +104,7 @@ remove_tids(HnswVacuum *vacuum, const HnswNodeBlocks *blocks, IndexBulkDeleteCal
 	Page page;
 	bool fresh;
 	uint64 removed = 0;
+	bool newly_dead = false;
 	PageWrite write;
 
 	buffer = page_array_lock_block(vacuum->index, HNSW_NODES, blocks->data_block, true, &fresh);
@@ -124,9 +125,12 @@ remove_tids(HnswVacuum *vacuum, const HnswNodeBlocks *blocks, IndexBulkDeleteCal
 			case HNSW_NODE_LIVE:
 				node->tid_count = filter_tids(vacuum, node, callback, callback_state, &removed);
 				stats->num_index_tuples += node->tid_count;
-				if (node->tid_count == 0)
+				/* Where a chain of equal vectors starts, the node stays to lead to it. */
+				if (node->tid_count == 0 &&
+					(node->next == INVALID_ORDINAL || (node->flags & HNSW_NODE_CONTINUATION) != 0))
 				{
 					node->state = HNSW_NODE_DEAD;
+					newly_dead = true;
 					hnsw_vacuum_mark(vacuum, vacuum->dead, ordinal);
 					vacuum->dead_count++;
 				}
@@ -147,7 +151,7 @@ remove_tids(HnswVacuum *vacuum, const HnswNodeBlocks *blocks, IndexBulkDeleteCal
 		}
 	}
 	stats->tuples_removed += removed;
-	if (removed > 0)
+	if (removed > 0 || newly_dead)
 	{
 		page_write_begin(&write, vacuum->index);
 		page = page_write_page(&write, buffer, blocks->data_block, false, HNSW_NODES);
@@ -188,7 +192,8 @@ free_nodes(HnswVacuum *vacuum, const HnswNodeBlocks *blocks)
 		node->state = HNSW_NODE_FREE;
 		node->tid_count = 0;
 		node->count = 0;
-		node->next_free = meta->free_head;
+		node->flags = 0;
+		node->next = meta->free_head;
 		meta->free_head = ordinal;
 		meta->free_count++;
 	}
