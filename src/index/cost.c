@@ -113,8 +113,9 @@ array_pages(PlannerInfo *root, const IndexOptInfo *info, const IndexCostSubject 
 	else
 		wanted = slots * ceil(1 / per_page);
 
+	/* The array is part of the index, even where the index has not grown to it yet. */
 	return index_pages_fetched(wanted * loop_count, (BlockNumber) array_size,
-							   (double) Max(info->pages, 1), root) /
+							   Max(array_size, info->pages), root) /
 		   loop_count;
 }
 
