@@ -13,7 +13,7 @@
  * s * c[i] and the query's y[i] = p + t * k[i], of d dimensions each, and D = o - p,
  *
  *		sum (x - y)^2 = D (d D + 2 (s sum c - t sum k)) + s (s sum c^2 - 2 t sum c k) + t^2 sum k^2
- *		sum x y       = o sum y + s (p sum c + t sum c k)
+ *		sum x y       = o sum y + s (p sum c + t sum c k), where sum y = d p + t sum k
  *
  * where only sum c k depends on both; sum c and sum c^2 are stored with the code. All sums are of
  * integers and exact, and D is a difference of offsets, not of norms. So the double arithmetic
@@ -51,7 +51,7 @@ typedef struct Sq8Query
 	/* Element i stands for offset + step * words[i]. */
 	double offset;
 	double step;
-	double element_sum; /* of the query's own elements */
+	double element_sum; /* of what the words stand for: see sq8_prepare_query() */
 	double word_sum;
 	double word_square_sum;
 	int16_t words[]; /* zeros follow, up to a multiple of SQ8_QUERY_PADDING */
@@ -194,8 +194,9 @@ sq8_prepare_query(const void *parameters, DistanceMetric metric, const float *ve
 	query->dimensions = dimensions;
 	query->vector = vector;
 	for (uint32_t i = 0; i < dimensions; i++)
-		sq8->element_sum += vector[i];
-	sq8->offset = sq8->element_sum / dimensions;
+		sq8->offset += vector[i];
+	sq8->element_sum = sq8->offset;
+	sq8->offset /= dimensions;
 	sq8->step = sq8_query_step(vector, dimensions, sq8->offset);
 	/* A query of equal elements (or one that is not finite): all words stay 0. */
 	if (!(sq8->step > 0.0 && sq8->step < FLT_MAX))
@@ -212,6 +213,12 @@ sq8_prepare_query(const void *parameters, DistanceMetric metric, const float *ve
 	}
 	sq8->word_sum = (double) word_sum;
 	sq8->word_square_sum = (double) word_square_sum;
+
+	/*
+	 * Not the sum of the vector's own elements: one rounded query in both parts of the product
+	 * errs by the rounding times x, two different ones by the rounding times x - offset.
+	 */
+	sq8->element_sum += sq8->step * sq8->word_sum;
 }
 
 static inline float
