@@ -1,0 +1,101 @@
+/*
+ * hnsw/hnsw_build.h
+ *		What the files of the hnsw build share: the graph under construction, and
+ *		one process's part in its construction.
+ *
+ *		hnsw_build.c           the pipeline: load, encode, graph, write
+ *		hnsw_build_load.c      heap rows -> sorted -> vectors, TIDs of nodes
+ *		hnsw_build_edges.c     where edges live: private memory, DSM, mapped file
+ *		hnsw_build_graph.c     insertion of nodes into the graph
+ *		hnsw_build_parallel.c  workers
+ *
+ * A node whose vector equals that of the ordinal before it (its row's TID found
+ * no room in that node) is a "continuation".  It is not inserted: the write at
+ * the end chains it behind that node.  So a great number of equal vectors costs
+ * nothing, and can't cut the graph in pieces.
+ */
+#ifndef HNSW_HNSW_BUILD_H
+#define HNSW_HNSW_BUILD_H
+
+#include "port/atomics.h"
+#include "storage/lwlock.h"
+
+#include "hnsw/hnsw.h"
+#include "index/built_array.h"
+
+/* Locks of neighbor lists: a list's is that of its node's ordinal modulo this number */
+#define HNSW_BUILD_LOCKS 1024
+
+/* HnswEdges.uppers: a node of level 0 alone, and a continuation */
+#define HNSW_UPPER_NONE			INVALID_ORDINAL
+#define HNSW_UPPER_CONTINUATION (INVALID_ORDINAL - 1)
+
+/*
+ * The edges.  All of it lies in one piece of memory whose bytes were all 0xFF at the start, so that
+ * an absent neighbor is INVALID_ORDINAL; a list ends with the first one.
+ */
+typedef struct HnswEdges
+{
+	uint32 node_count;
+	uint32 upper_count; /* slots of upper levels */
+	uint32 m;
+	uint32 *neighbors; /* level 0: 2m of each node */
+	uint32 *uppers;	   /* of each node: first slot of its upper levels, or HNSW_UPPER_* */
+	uint32 *slots;	   /* upper levels: the node's level, then m neighbors, of each slot */
+} HnswEdges;
+
+/* What processes share while they build */
+typedef struct HnswBuildShared
+{
+	pg_atomic_uint64 entry;			/* level << 32 | ordinal; PG_UINT64_MAX = no node yet */
+	pg_atomic_uint64 next_position; /* of the insertion order, not yet claimed */
+	pg_atomic_uint64 done;			/* positions done */
+	int tranche;
+	LWLockPadded entry_lock; /* held while a node above the entry point's level is inserted */
+	LWLockPadded locks[HNSW_BUILD_LOCKS];
+} HnswBuildShared;
+
+/* One process's means to insert nodes; hnsw_build_graph.c knows the rest. */
+typedef struct HnswInserter HnswInserter;
+
+/* Everything that an inserter needs to know of the index */
+typedef struct HnswBuildSource
+{
+	DistanceMetric metric;
+	uint32 dimensions;
+	uint32 ef_construction;
+	const QuantizerRoutine *quantizer;
+	const void *parameters; /* the quantizer's, NULL if it has none */
+	BuiltArray vectors;
+	BuiltArray codes; /* the vectors again where the quantizer is "none" */
+} HnswBuildSource;
+
+/* hnsw_build_graph.c */
+extern void hnsw_build_shared_init(HnswBuildShared *shared, int tranche);
+extern HnswInserter *hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges,
+										  HnswBuildShared *shared, bool parallel);
+/* Insert the nodes of positions [next_position .. limit) that no other process claims. */
+extern void
+hnsw_inserter_run(HnswInserter *inserter, uint64 limit, void (*progress)(HnswBuildShared *shared));
+
+/* Level of a node: drawn from its ordinal, so that nobody must store it. */
+extern int hnsw_build_level(uint32 ordinal, uint16 m);
+
+static inline uint32 *
+hnsw_edges_list(const HnswEdges *edges, uint32 ordinal, int level)
+{
+	if (level == 0)
+		return edges->neighbors + (size_t) ordinal * 2 * edges->m;
+	return edges->slots + (size_t) (edges->uppers[ordinal] + level - 1) * (1 + edges->m) + 1;
+}
+
+static inline int
+hnsw_edges_level(const HnswEdges *edges, uint32 ordinal)
+{
+	uint32 upper = edges->uppers[ordinal];
+
+	return upper >= HNSW_UPPER_CONTINUATION ? 0
+											: (int) edges->slots[(size_t) upper * (1 + edges->m)];
+}
+
+#endif
