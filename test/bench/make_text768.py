@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Makes a set of real text vectors, 768 dimensions, to be compared by cosine distance.
+
+usage: make_text768.py OUT_DIR [TRANSLATION_FILE...]
+Writes OUT_DIR/text768.base.fvecs and OUT_DIR/text768.query.fvecs (1,000 held-out texts).
+
+The texts are those of the machine that it runs on: the descriptions of all packages that apt knows
+and the paragraphs of the English manual pages.  A description is one text, a paragraph of at least
+MIN_WORDS words is one text.  They become vectors by latent semantic analysis: TF-IDF over single
+words, then a truncated SVD (Halko, Martinsson, Tropp 2011, algorithm 4.4, with the orthonormal basis
+kept on the side of the words, which is the short one).  The vectors are not normalized.  Texts with
+the same words are taken once, and so are equal vectors.  Random numbers are seeded: the same texts
+give the same set, up to rounding.
+
+Long descriptions are in apt's Translation-en files, which many containers do not fetch:
+    apt-get -o Acquire::Languages=en update
+then they are found in /var/lib/apt/lists; or their paths are given.  Without them the short
+descriptions of `apt-cache dumpavail` are used.  Needs python3-numpy and python3-scipy.
+"""
+import collections
+import glob
+import gzip
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+
+DIMENSIONS = 768
+OVERSAMPLING = 64
+POWER_ITERATIONS = 4
+QUERIES = 1000
+MIN_WORDS = 8
+MIN_DOCUMENTS = 4       # a word in fewer texts tells nothing about nearness
+MAX_SHARE = 0.2         # nor does one in more than this part of them
+MAX_VOCABULARY = 60000
+MIN_NORM = 0.05         # what is shorter lies outside of the subspace: its direction is chance
+SEED = 1
+
+WORD = re.compile(r"[a-z][a-z0-9]+(?:[-_+.][a-z0-9]+)*")
+PARAGRAPH_MACRO = re.compile(
+    r"[.'](?:PP|P|LP|TP|TQ|IP|HP|SH|SS|Sh|Ss|Pp|It|Bl|El|RS|RE|sp|nf|fi)\b")
+DROPPED_MACRO = re.compile(
+    r"[.'](?:\\\"|ds|de|am|nr|if|ie|el|so|TH|Dd|Dt|Os|in|ad|ti|ta|rm|tr|hy|nh)")
+ESCAPES = (
+    (re.compile(r"\\\".*"), ""),
+    (re.compile(r"\\f(?:\[[^]]*\]|\(..|.)"), ""),
+    (re.compile(r"\\s[-+]?\d+"), ""),
+    (re.compile(r"\\\*(?:\[[^]]*\]|\(..|.)"), ""),
+    (re.compile(r"\\(?:\[[^]]*\]|\(..)"), " "),
+    (re.compile(r"\\[-.]"), "-"),
+    (re.compile(r"\\[&%|^/,c]"), ""),
+    (re.compile(r"\\."), " "),
+)
+
+
+def package_descriptions(paths):
+    """Yields the description of each package: the long ones where there are any."""
+    paths = paths or glob.glob("/var/lib/apt/lists/*Translation-en*")
+    if paths:
+        command, start = ["/usr/lib/apt/apt-helper", "cat-file", *paths], "Description-en:"
+    else:
+        command, start = ["apt-cache", "dumpavail"], "Description:"
+    output = subprocess.run(command, capture_output=True, check=True).stdout
+    text = None
+    for line in output.decode("utf-8", "replace").split("\n"):
+        if line.startswith(start):
+            text = [line[len(start):]]
+        elif text is not None and line.startswith(" "):
+            text.append(line)
+        elif text is not None:
+            yield " ".join(text)
+            text = None
+
+
+def manual_paragraphs():
+    """Yields the paragraphs of the manual pages, without their roff requests."""
+    for path in sorted(glob.glob("/usr/share/man/man[1-9]*/*.gz")):
+        if os.path.islink(path):
+            continue
+        with gzip.open(path, "rt", encoding="utf-8", errors="replace") as page:
+            text = []
+            for line in page:
+                if not line.strip() or PARAGRAPH_MACRO.match(line):
+                    if text:
+                        yield " ".join(text)
+                    text = []
+                if DROPPED_MACRO.match(line):
+                    continue
+                if line[0] in ".'":
+                    line = " ".join(line.split()[1:])
+                for pattern, replacement in ESCAPES:
+                    line = pattern.sub(replacement, line)
+                text.append(line)
+            if text:
+                yield " ".join(text)
+
+
+def distinct_texts(paths):
+    """Returns one list of words for each text, no two with the same words."""
+    seen, texts = set(), []
+    for source in (package_descriptions(paths), manual_paragraphs()):
+        before = len(texts)
+        for text in source:
+            words = WORD.findall(text.lower())
+            key = hash(tuple(sorted(words)))
+            if len(words) >= MIN_WORDS and key not in seen:
+                seen.add(key)
+                texts.append([sys.intern(word) for word in words])
+        print(f"{len(texts) - before:8d} {source.__name__}", file=sys.stderr)
+    return texts
+
+
+def tf_idf(texts):
+    """Returns the matrix of texts by words, with logarithmic frequencies and rows of length 1."""
+    frequency = collections.Counter(word for words in texts for word in set(words))
+    ranked = sorted(frequency.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_VOCABULARY]
+    common = [(word, count) for word, count in ranked
+              if MIN_DOCUMENTS <= count <= MAX_SHARE * len(texts)]
+    column = {word: number for number, (word, _) in enumerate(common)}
+    weight = np.log(len(texts) / np.array([count for _, count in common]))
+    starts, columns, values = [0], [], []
+    for words in texts:
+        for word, count in collections.Counter(words).items():
+            if word in column:
+                columns.append(column[word])
+                values.append((1 + np.log(count)) * weight[column[word]])
+        starts.append(len(columns))
+    matrix = scipy.sparse.csr_matrix((np.array(values, dtype=np.float32), columns, starts),
+                                     shape=(len(texts), len(common)))
+    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    matrix = matrix[length > 0]
+    return scipy.sparse.diags((1 / length[length > 0]).astype(np.float32)) @ matrix
+
+
+def project(matrix):
+    """Returns the rows of the matrix in the space of its first right singular vectors."""
+    random = np.random.default_rng(SEED)
+    transposed = matrix.T.tocsr()
+    basis = random.standard_normal((matrix.shape[1], DIMENSIONS + OVERSAMPLING), dtype=np.float32)
+    for iteration in range(POWER_ITERATIONS):
+        basis, _ = scipy.linalg.qr(transposed @ (matrix @ basis), mode="economic",
+                                   overwrite_a=True, check_finite=False)
+        print(f"power iteration {iteration + 1} of {POWER_ITERATIONS}", file=sys.stderr)
+    image = matrix @ basis
+    _, rotation = scipy.linalg.eigh(image.T @ image)
+    return image @ np.ascontiguousarray(rotation[:, ::-1][:, :DIMENSIONS])
+
+
+def write_fvecs(path, vectors):
+    head = np.full((len(vectors), 1), vectors.shape[1], dtype="<i4")
+    np.hstack([head, vectors.astype("<f4").view("<i4")]).tofile(path)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    vectors = project(tf_idf(distinct_texts(sys.argv[2:])))
+    vectors = vectors[np.linalg.norm(vectors, axis=1) >= MIN_NORM]
+    _, first = np.unique([row.tobytes() for row in vectors], return_index=True)
+    first.sort()
+    vectors = vectors[first[np.random.default_rng(SEED).permutation(len(first))]]
+    write_fvecs(os.path.join(sys.argv[1], "text768.query.fvecs"), vectors[:QUERIES])
+    write_fvecs(os.path.join(sys.argv[1], "text768.base.fvecs"), vectors[QUERIES:])
+    print(f"text768: {len(vectors) - QUERIES} base, {QUERIES} queries", file=sys.stderr)
+
+
+main()
