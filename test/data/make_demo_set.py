@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Makes the small set of real vectors that `make demo` and the tests load: test/data/sift.*.bvecs.gz.
+"""Makes the small set of real vectors for `make demo` and the tests: test/data/sift.*.bvecs.gz.
 
 usage: make_demo_set.py OUT_DIR
 Needs Debian 12's python3-opencv, python3-numpy, gnome-backgrounds, plasma-workspace-wallpapers,
 mate-backgrounds, ukui-wallpapers and lomiri-wallpapers-20.04; takes about 2 minutes.
 
-The vectors are SIFT descriptors (Lowe 2004: 128 histogram counts from 0 to 255) of the pictures in the
-wallpaper packages: BASE_ROWS of them to be searched and QUERY_ROWS others to search for, drawn at
-random from all distinct descriptors of all pictures.  Random numbers are seeded, so that the same
-versions of the packages give the same files.  README.md in this directory tells format and licenses.
+The vectors are SIFT descriptors (Lowe 2004: 128 histogram counts from 0 to 255) of the pictures in
+the wallpaper packages: BASE_ROWS of them to be searched and QUERY_ROWS others to search for, drawn
+at random from all distinct descriptors of all pictures.  Random numbers are seeded, so that the
+same versions of the packages give the same files.  README.md beside it tells format and licenses.
 """
 import glob
 import gzip
