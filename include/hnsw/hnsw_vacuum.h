@@ -20,10 +20,14 @@ typedef struct HnswVacuum
 	uint32 abandoned_count;
 } HnswVacuum;
 
-/* Iterates over the pages of the nodes' array; start with `meta` set and the rest zero. */
+/*
+ * Iterates over the pages of the nodes' array, as far as it went when the iteration began: the
+ * reader's metadata may take in new ordinals meanwhile, in the middle of a page.
+ */
 typedef struct HnswNodeBlocks
 {
 	const IndexMeta *meta;
+	uint32 limit;
 	uint32 next_ordinal;
 	/* the current page */
 	uint32 data_block;
@@ -42,6 +46,12 @@ static inline bool
 hnsw_vacuum_is_marked(const HnswVacuum *vacuum, const uint8 *bitmap, uint32 ordinal)
 {
 	return ordinal < vacuum->marked_count && (bitmap[ordinal >> 3] & (1 << (ordinal & 7))) != 0;
+}
+
+static inline HnswNodeBlocks
+hnsw_node_blocks(const IndexMeta *meta)
+{
+	return (HnswNodeBlocks){.meta = meta, .limit = meta->ordinal_count};
 }
 
 extern bool hnsw_next_node_block(HnswNodeBlocks *blocks);

@@ -260,7 +260,7 @@ void
 hnsw_repair(HnswVacuum *vacuum)
 {
 	Repair repair = {.vacuum = vacuum, .best_entry = INVALID_ORDINAL, .best_level = -1};
-	HnswNodeBlocks blocks = {.meta = vacuum->reader->meta};
+	HnswNodeBlocks blocks = hnsw_node_blocks(vacuum->reader->meta);
 	PGAlignedBlock page;
 
 	hnsw_linker_begin(&repair.linker, vacuum->reader, vacuum->reader->meta->metric);

@@ -29,11 +29,11 @@ hnsw_next_node_block(HnswNodeBlocks *blocks)
 {
 	const PageArrayMeta *array = &blocks->meta->arrays[HNSW_NODES];
 
-	if (blocks->next_ordinal >= blocks->meta->ordinal_count)
+	if (blocks->next_ordinal >= blocks->limit)
 		return false;
 	blocks->first_ordinal = blocks->next_ordinal;
 	blocks->data_block = page_array_place(array, blocks->first_ordinal).data_block;
-	blocks->count = Min(array->slots_per_page, blocks->meta->ordinal_count - blocks->first_ordinal);
+	blocks->count = Min(array->slots_per_page, blocks->limit - blocks->first_ordinal);
 	blocks->next_ordinal += blocks->count;
 	return true;
 }
@@ -254,7 +254,7 @@ hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum = vacuum_begin(info);
 
 	/* Pass 1 */
-	blocks = (HnswNodeBlocks){.meta = vacuum->reader->meta};
+	blocks = hnsw_node_blocks(vacuum->reader->meta);
 	while (hnsw_next_node_block(&blocks))
 	{
 		vs_vacuum_delay_point();
@@ -275,7 +275,7 @@ hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			hnsw_repair(vacuum);
 
 		/* Pass 4 */
-		blocks = (HnswNodeBlocks){.meta = vacuum->reader->meta};
+		blocks = hnsw_node_blocks(vacuum->reader->meta);
 		while (hnsw_next_node_block(&blocks))
 		{
 			if (!has_marks(vacuum, &blocks))
