@@ -8,9 +8,9 @@ The texts are those of the machine that it runs on: the descriptions of all pack
 and the paragraphs of the English manual pages.  A description is one text, a paragraph of at least
 MIN_WORDS words is one text.  They become vectors by latent semantic analysis: TF-IDF over single
 words, then a truncated SVD (Halko, Martinsson, Tropp 2011, algorithm 4.4, with the basis kept on
-the side of the words, which is the short one).  The vectors are not normalized.  Texts with the same
-words are taken once, and so are equal vectors.  Random numbers are seeded: the same texts give the
-same set, up to rounding.
+the side of the words, which is the short one).  The vectors are not normalized.  Texts with the
+same words are taken once, and so are equal vectors.  Random numbers are seeded: the same texts give
+the same set, up to rounding.
 
 Long descriptions are in apt's Translation-en files, which many containers do not fetch:
     apt-get -o Acquire::Languages=en update
