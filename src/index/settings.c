@@ -7,6 +7,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/xact.h"
 #include "index/options.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
@@ -69,12 +70,16 @@ shared_setting_get_int(SharedIntSetting *setting)
 	const char *text;
 	int value;
 
-	if (!setting->defined)
+	/*
+	 * While queries run in parallel no setting can be given a value, and so none be defined that
+	 * has one: a worker reads the placeholder that its leader's value has become.
+	 */
+	if (!setting->defined && !IsInParallelMode())
 		define_now(setting);
-	if (!setting->foreign)
+	if (setting->defined && !setting->foreign)
 		return setting->value;
 
-	/* The other library has its own idea of type and range; take what makes sense to us. */
+	/* Somebody else's idea of type and range, or nobody's; take what makes sense to us. */
 	text = GetConfigOption(setting->name, true, false);
 	if (text == NULL || !parse_int(text, &value, 0, NULL))
 		return setting->default_value;

@@ -71,6 +71,10 @@ is( $node->safe_psql('postgres', "SET enable_seqscan = off; SELECT id FROM few O
 is($output, 40, 'a value out of range that was set before is dropped');
 like($error, qr/5000 is outside the valid range/, 'with a warning');
 
+my $in_worker = $node->safe_psql('postgres', 'SHOW server_version_num') < 160000
+  ? 'SET force_parallel_mode = on' : 'SET debug_parallel_query = on';
+is(rows('postgres', 'few', "SET hnsw.ef_search = 3; $in_worker"), 3, 'a parallel worker knows the setting');
+
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'vector, vectorstore'");
 $node->restart;
 check_databases('both at server start');
