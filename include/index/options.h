@@ -31,12 +31,14 @@ extern void index_options_register(relopt_kind kind);
 extern void index_settings_define(void);
 
 /* relopt_parse_elt entries of the shared options, for a method's amoptions. */
-#define INDEX_OPTIONS_PARSE_ELEMENTS                                                               \
-	{"storage", RELOPT_TYPE_ENUM, offsetof(IndexOptions, storage)},                                \
-		{"warmup", RELOPT_TYPE_ENUM, offsetof(IndexOptions, warmup)},                              \
+#define INDEX_OPTION_ELEMENT(option_name, option_type, struct_type, member)                        \
 	{                                                                                              \
-		"quantizer", RELOPT_TYPE_ENUM, offsetof(IndexOptions, quantizer)                           \
+		.optname = option_name, .opttype = option_type, .offset = offsetof(struct_type, member)    \
 	}
+#define INDEX_OPTIONS_PARSE_ELEMENTS                                                               \
+	INDEX_OPTION_ELEMENT("storage", RELOPT_TYPE_ENUM, IndexOptions, storage),                      \
+		INDEX_OPTION_ELEMENT("warmup", RELOPT_TYPE_ENUM, IndexOptions, warmup),                    \
+		INDEX_OPTION_ELEMENT("quantizer", RELOPT_TYPE_ENUM, IndexOptions, quantizer)
 
 /* ERROR where options that a user gives contradict each other. */
 extern void index_options_check(const IndexOptions *options);

@@ -37,8 +37,8 @@ hnsw_options(Datum reloptions, bool validate)
 {
 	static const relopt_parse_elt elements[] = {
 		INDEX_OPTIONS_PARSE_ELEMENTS,
-		{"m", RELOPT_TYPE_INT, offsetof(HnswOptions, m)},
-		{"ef_construction", RELOPT_TYPE_INT, offsetof(HnswOptions, ef_construction)},
+		INDEX_OPTION_ELEMENT("m", RELOPT_TYPE_INT, HnswOptions, m),
+		INDEX_OPTION_ELEMENT("ef_construction", RELOPT_TYPE_INT, HnswOptions, ef_construction),
 	};
 	HnswOptions *options;
 
