@@ -69,6 +69,11 @@
 #define VS_MODULE_MAGIC(module_name, module_version) PG_MODULE_MAGIC
 #endif
 
+/* Functions that don't return: a macro with parentheses until 17, a word since. */
+#if PG_VERSION_NUM >= 180000
+#define pg_attribute_noreturn() pg_noreturn
+#endif
+
 /*
  * Soft errors of type input functions (16): an error goes to escontext when the caller gave
  * one.  Before 16 every such error is thrown.  Use: ereturn(fcinfo->context, (Datum) 0, (...)).

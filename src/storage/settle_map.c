@@ -12,6 +12,7 @@
 #include "compat.h"
 
 #include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "miscadmin.h"
 #include "storage/page_write.h"
 #include "storage/proc.h"
