@@ -34,6 +34,9 @@ typedef struct HnswList
  */
 extern void hnsw_read_node(StorageReader *reader, uint32 ordinal, HnswSlot *slot);
 
+/* The same, and its TIDs are whole: vacuum moves TIDs of rows that a snapshot sees. */
+extern void hnsw_read_node_whole(StorageReader *reader, uint32 ordinal, HnswSlot *slot);
+
 /* The same, always from shared buffers: what is on the page now. */
 extern void hnsw_read_node_current(StorageReader *reader, uint32 ordinal, HnswSlot *slot);
 

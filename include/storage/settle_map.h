@@ -37,8 +37,7 @@ typedef struct SettleView
 	bool everything_settled; /* newest stamp not above R */
 	bool trust_build;		 /* stamp 0 is settled */
 	XLogRecPtr base_stamp;
-	uint32 map_page_count;
-	Buffer *map_buffers; /* pinned on demand; InvalidBuffer = not yet */
+	Buffer map_buffer; /* the settle map page looked at last, pinned, or InvalidBuffer */
 	uint32 group_count;
 	uint8 *verdicts; /* per group, two bits: unknown, settled, unsettled */
 } SettleView;
@@ -47,12 +46,16 @@ typedef struct SettleView
 extern void settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta);
 extern void settle_view_end(SettleView *view);
 
-extern void settle_view_release_pins(SettleView *view);
-
 /* Forget pins and verdicts, and learn R anew (a rescan with a later snapshot). */
 extern void settle_view_refresh(SettleView *view, const IndexMeta *meta);
 
 extern bool settle_view_check_group(SettleView *view, uint32 group);
+
+/*
+ * Whether the block is settled now, by its stamp as it is at this moment.  If so after a copy was
+ * made through the map, the copy is whole: a change is stamped before it can reach the file.
+ */
+extern bool settle_view_is_settled_now(SettleView *view, uint32 data_block);
 
 static inline bool
 settle_view_is_settled(SettleView *view, uint32 data_block)

@@ -158,6 +158,13 @@ storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordin
 /* Copy one slot out (consistent under a share lock where it is read through buffers). */
 extern void storage_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, void *slot);
 
+/*
+ * The same for a slot that must be whole also where it is changed in place meanwhile: a copy made
+ * through the map counts only if the slot's group is settled still.
+ */
+extern void
+storage_copy_slot_whole(StorageReader *reader, PageArrayId array, uint32 ordinal, void *slot);
+
 /* For the stores: room for copies of one batch's slots, at least `size` bytes. */
 extern char *storage_reader_scratch(StorageReader *reader, Size size);
 /* For the stores: copy a slot out through shared buffers, each page under a share lock. */

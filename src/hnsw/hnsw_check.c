@@ -204,9 +204,8 @@ check_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 		(uint64) node->upper + node->level > hnsw->upper_count)
 		fail(check, "Node %u has upper lists from %u on, but there are %u.", ordinal, node->upper,
 			 hnsw->upper_count);
-	if ((node->state == HNSW_NODE_LIVE) != (node->tid_count > 0) &&
-		node->state != HNSW_NODE_RESERVED &&
-		!(node->state == HNSW_NODE_LIVE && node->next != INVALID_ORDINAL))
+	/* One that leads, or led until the last vacuum, to nodes with equal vectors may have no row. */
+	if (node->tid_count > 0 && node->state != HNSW_NODE_LIVE)
 		fail(check, "Node %u in state %u has %u row addresses.", ordinal, node->state,
 			 node->tid_count);
 	if (node->state == HNSW_NODE_FREE && node->next != INVALID_ORDINAL &&

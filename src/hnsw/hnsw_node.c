@@ -57,6 +57,15 @@ hnsw_read_node_current(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
 }
 
 void
+hnsw_read_node_whole(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
+{
+	storage_copy_slot_whole(reader, HNSW_NODES, ordinal, slot->bytes);
+	if (unlikely(slot->node.state != HNSW_NODE_LIVE))
+		buffer_pool_copy_slot(reader, HNSW_NODES, ordinal, slot->bytes);
+	check_node(reader, ordinal, &slot->node);
+}
+
+void
 hnsw_read_node(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
 {
 	storage_copy_slot(reader, HNSW_NODES, ordinal, slot->bytes);

@@ -8,8 +8,8 @@
  * begins after the scan's snapshot was taken (the settle protocol needs that)
  * and lives until the scan ends; between calls neither pin nor lock is held.
  *
- * A node's TIDs are read when it is its turn: what was changed since the search
- * concerns rows that the snapshot does not see.
+ * A node's TIDs are read when it is its turn.  Vacuum moves TIDs of rows that the
+ * snapshot sees, so they are copied whole (hnsw_read_node_whole).
  */
 #include "postgres.h"
 #include "compat.h"
@@ -121,7 +121,7 @@ next_node(HnswScan *state)
 	{
 		uint32 ordinal = state->results[state->next_result++].ordinal;
 
-		hnsw_read_node(state->reader, ordinal, &slot);
+		hnsw_read_node_whole(state->reader, ordinal, &slot);
 		storage_reader_release_pins(state->reader);
 		if (slot.node.state != HNSW_NODE_LIVE || slot.node.tid_count == 0)
 			continue;

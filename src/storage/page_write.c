@@ -54,6 +54,22 @@ page_write_metapage(PageWrite *write, Buffer buffer)
 }
 
 /*
+ * Whether a stamp is above the redo pointer already.  Under a lock, although stamps only go up:
+ * generic WAL changes the page before it inserts the record, and a stamp that is on the page but not
+ * yet in WAL must not be relied on by a record that may come first.
+ */
+static bool
+is_above(Buffer buffer, const uint64 *stamp, XLogRecPtr redo)
+{
+	bool above;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	above = *stamp > redo;
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return above;
+}
+
+/*
  * Put the stamp of the page's group, and the newest stamp, above the redo pointer.  The caller
  * has set DELAY_CHKPT_START.  Buffers that this function locks stay locked, for the caller.
  */
@@ -63,13 +79,11 @@ set_stamps(PageWrite *write, Buffer meta_buffer, Buffer map_buffer, bool *meta_l
 {
 	uint32 at = (write->data_block / SETTLE_GROUP_BLOCKS) % SETTLE_STAMPS_PER_MAP;
 	XLogRecPtr redo = GetRedoRecPtr();
-	volatile uint64 *stamp = &SettleMapPageGet(BufferGetPage(map_buffer))->stamps[at];
-	volatile XLogRecPtr *newest = &StorageMetaPageGet(BufferGetPage(meta_buffer))->newest_stamp;
 
-	/* Stamps only go up, so what is above the pointer without a lock stays above it. */
 	if (write->meta != NULL)
 		write->meta->newest_stamp = Max(write->meta->newest_stamp, redo + 1);
-	else if (*newest <= redo)
+	else if (!is_above(meta_buffer, &StorageMetaPageGet(BufferGetPage(meta_buffer))->newest_stamp,
+					   redo))
 	{
 		IndexMeta *meta;
 
@@ -79,7 +93,7 @@ set_stamps(PageWrite *write, Buffer meta_buffer, Buffer map_buffer, bool *meta_l
 		meta->newest_stamp = Max(meta->newest_stamp, redo + 1);
 	}
 
-	if (*stamp <= redo)
+	if (!is_above(map_buffer, &SettleMapPageGet(BufferGetPage(map_buffer))->stamps[at], redo))
 	{
 		SettleMapPage *map;
 

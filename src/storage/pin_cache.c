@@ -18,7 +18,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
-#define MIN_PINS 8
+#define MIN_PINS 1
 #define MAX_PINS 1024
 
 #define RECENT_BUFFERS 65536

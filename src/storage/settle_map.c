@@ -51,17 +51,6 @@ judge(SettleView *view, const IndexMeta *meta)
 	view->everything_settled = !view->nothing_settled && meta->newest_stamp <= view->redo;
 }
 
-/* Room for verdicts and pins, needed only where groups differ. */
-static void
-allocate(SettleView *view, const IndexMeta *meta)
-{
-	view->group_count = (meta->data_block_count + SETTLE_GROUP_BLOCKS - 1) / SETTLE_GROUP_BLOCKS;
-	view->map_page_count =
-		(meta->data_block_count + SETTLE_BLOCKS_PER_MAP - 1) / SETTLE_BLOCKS_PER_MAP;
-	view->verdicts = palloc0(view->group_count / 4 + 1);
-	view->map_buffers = palloc0((view->map_page_count + 1) * sizeof(Buffer));
-}
-
 void
 settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta)
 {
@@ -69,35 +58,29 @@ settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta)
 	view->index = index;
 	judge(view, meta);
 	if (!view->everything_settled && !view->nothing_settled)
-		allocate(view, meta);
+	{
+		view->group_count =
+			(meta->data_block_count + SETTLE_GROUP_BLOCKS - 1) / SETTLE_GROUP_BLOCKS;
+		view->verdicts = palloc0(view->group_count / 4 + 1);
+	}
 }
 
-void
-settle_view_release_pins(SettleView *view)
+static void
+release_map_page(SettleView *view)
 {
-	for (uint32 i = 0; i < view->map_page_count; i++)
-	{
-		if (BufferIsValid(view->map_buffers[i]))
-		{
-			ReleaseBuffer(view->map_buffers[i]);
-			view->map_buffers[i] = InvalidBuffer;
-		}
-	}
+	if (BufferIsValid(view->map_buffer))
+		ReleaseBuffer(view->map_buffer);
+	view->map_buffer = InvalidBuffer;
 }
 
 void
 settle_view_end(SettleView *view)
 {
-	settle_view_release_pins(view);
+	release_map_page(view);
 	if (view->verdicts != NULL)
-	{
 		pfree(view->verdicts);
-		pfree(view->map_buffers);
-	}
 	view->verdicts = NULL;
-	view->map_buffers = NULL;
 	view->group_count = 0;
-	view->map_page_count = 0;
 }
 
 void
@@ -110,30 +93,37 @@ settle_view_refresh(SettleView *view, const IndexMeta *meta)
 }
 
 static uint64
-read_stamp(Relation index, Buffer buffer, uint32 group)
+read_stamp(SettleView *view, uint32 group)
 {
+	BlockNumber block = storage_settle_map_block(group * SETTLE_GROUP_BLOCKS);
 	uint64 stamp;
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	storage_page_check(index, BufferGetPage(buffer), BufferGetBlockNumber(buffer),
-					   STORAGE_PAGE_SETTLE_MAP, 0);
-	stamp = SettleMapPageGet(BufferGetPage(buffer))->stamps[group % SETTLE_STAMPS_PER_MAP];
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (!BufferIsValid(view->map_buffer) || BufferGetBlockNumber(view->map_buffer) != block)
+	{
+		release_map_page(view);
+		view->map_buffer = ReadBuffer(view->index, block);
+	}
+	LockBuffer(view->map_buffer, BUFFER_LOCK_SHARE);
+	storage_page_check(view->index, BufferGetPage(view->map_buffer), block, STORAGE_PAGE_SETTLE_MAP,
+					   0);
+	stamp =
+		SettleMapPageGet(BufferGetPage(view->map_buffer))->stamps[group % SETTLE_STAMPS_PER_MAP];
+	LockBuffer(view->map_buffer, BUFFER_LOCK_UNLOCK);
 	return stamp;
+}
+
+bool
+settle_view_is_settled_now(SettleView *view, uint32 data_block)
+{
+	if (view->nothing_settled)
+		return false;
+	return Max(read_stamp(view, data_block / SETTLE_GROUP_BLOCKS), view->base_stamp) <= view->redo;
 }
 
 bool
 settle_view_check_group(SettleView *view, uint32 group)
 {
-	uint32 map_page = group / SETTLE_STAMPS_PER_MAP;
-	uint64 stamp;
-	bool settled;
-
-	if (!BufferIsValid(view->map_buffers[map_page]))
-		view->map_buffers[map_page] =
-			ReadBuffer(view->index, storage_settle_map_block(group * SETTLE_GROUP_BLOCKS));
-	stamp = read_stamp(view->index, view->map_buffers[map_page], group);
-	settled = Max(stamp, view->base_stamp) <= view->redo;
+	bool settled = Max(read_stamp(view, group), view->base_stamp) <= view->redo;
 
 	view->verdicts[group >> 2] |= (settled ? VERDICT_SETTLED : VERDICT_UNSETTLED)
 								  << ((group & 3) * 2);

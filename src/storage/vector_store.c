@@ -120,9 +120,8 @@ storage_reader_refresh(StorageReader *reader)
 void
 storage_reader_release_pins(StorageReader *reader)
 {
+	/* But for the one pin of the settle view, which the next look would take again. */
 	pin_cache_release(reader->pins);
-	if (reader->map != NULL)
-		settle_view_release_pins(&reader->settle);
 }
 
 void
@@ -198,33 +197,39 @@ copy_slot(void *argument)
 	memcpy(copy->to, copy->from, copy->size);
 }
 
+/* Copy through the map, if the slot is whole on a settled page; false otherwise. */
+static bool
+copy_mapped(StorageReader *reader, const PageArrayMeta *array, SlotPlace place, void *slot)
+{
+	SlotCopy copy;
+
+	if (place.first < array->slot_size ||
+		!settle_view_is_settled(&reader->settle, place.data_block))
+		return false;
+	copy.from = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
+				STORAGE_PAYLOAD_OFFSET + place.offset;
+	copy.to = slot;
+	copy.size = array->slot_size;
+	mapped_read_call(copy_slot, &copy);
+	return true;
+}
+
 void
 storage_copy_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal, void *slot)
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
-	SlotPlace place;
-	SlotCopy copy;
 
-	if (reader->map == NULL)
-	{
+	if (reader->map == NULL || !copy_mapped(reader, array, page_array_place(array, ordinal), slot))
 		buffer_pool_copy_slot(reader, array_id, ordinal, slot);
-		return;
-	}
+}
 
-	place = page_array_place(array, ordinal);
-	if (place.first < array->slot_size)
-	{
-		mmap_store.fetch(reader, array_id, &ordinal, 1, &copy.from);
-		memcpy(slot, copy.from, array->slot_size);
-	}
-	else if (settle_view_is_settled(&reader->settle, place.data_block))
-	{
-		copy.from = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
-					STORAGE_PAYLOAD_OFFSET + place.offset;
-		copy.to = slot;
-		copy.size = array->slot_size;
-		mapped_read_call(copy_slot, &copy);
-	}
-	else
+void
+storage_copy_slot_whole(StorageReader *reader, PageArrayId array_id, uint32 ordinal, void *slot)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	SlotPlace place = page_array_place(array, ordinal);
+
+	if (reader->map == NULL || !copy_mapped(reader, array, place, slot) ||
+		!settle_view_is_settled_now(&reader->settle, place.data_block))
 		buffer_pool_copy_slot(reader, array_id, ordinal, slot);
 }
