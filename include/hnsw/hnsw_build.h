@@ -8,6 +8,7 @@
  *		hnsw_build_edges.c     where edges live: private memory, DSM, mapped file
  *		hnsw_build_graph.c     insertion of nodes into the graph
  *		hnsw_build_parallel.c  workers
+ *		hnsw_build_write.c     edges -> nodes and upper slots
  *
  * A node whose vector equals that of the ordinal before it (its row's TID found
  * no room in that node) is a "continuation".  It is not inserted: the write at
@@ -18,10 +19,14 @@
 #define HNSW_HNSW_BUILD_H
 
 #include "port/atomics.h"
+#include "storage/buffile.h"
+#include "storage/dsm.h"
 #include "storage/lwlock.h"
 
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_progress.h"
 #include "index/built_array.h"
+#include "index/bulk_write.h"
 
 /* Locks of neighbor lists: a list's is that of its node's ordinal modulo this number */
 #define HNSW_BUILD_LOCKS 1024
@@ -43,6 +48,24 @@ typedef struct HnswEdges
 	uint32 *uppers;	   /* of each node: first slot of its upper levels, or HNSW_UPPER_* */
 	uint32 *slots;	   /* upper levels: the node's level, then m neighbors, of each slot */
 } HnswEdges;
+
+/* Where the edges lie */
+typedef enum HnswEdgesPlace
+{
+	HNSW_EDGES_PRIVATE, /* memory of this process: a serial build, within maintenance_work_mem */
+	HNSW_EDGES_SHARED,	/* dynamic shared memory: a parallel one, within maintenance_work_mem */
+	HNSW_EDGES_FILE		/* a mapped temporary file */
+} HnswEdgesPlace;
+
+/* The memory of the edges; freed with the memory context and resource owner that it was made in. */
+typedef struct HnswEdgesMemory
+{
+	HnswEdgesPlace place;
+	Size size;
+	char *address;
+	dsm_segment *segment; /* HNSW_EDGES_SHARED */
+	File file;			  /* HNSW_EDGES_FILE */
+} HnswEdgesMemory;
 
 /* What processes share while they build */
 typedef struct HnswBuildShared
@@ -69,6 +92,66 @@ typedef struct HnswBuildSource
 	BuiltArray vectors;
 	BuiltArray codes; /* the vectors again where the quantizer is "none" */
 } HnswBuildSource;
+
+/* One build, in the process that runs it */
+typedef struct HnswBuild
+{
+	Relation heap;
+	Relation index;
+	IndexInfo *index_info;
+	IndexType type;
+	IndexMeta *meta;
+	BulkWriter *writer;
+	FileMap *map;
+	double heap_rows;	 /* rows seen */
+	double indexed_rows; /* rows with a node */
+
+	/* A record of each node, in order of ordinals: HnswNodeRecord, then its TIDs */
+	BufFile *nodes;
+	uint32 node_count;
+	uint32 upper_count; /* upper slots that the nodes take */
+
+	HnswEdgesMemory edges_memory;
+	HnswEdges edges;
+	void *parameters; /* the quantizer's, NULL if it has none */
+	HnswBuildSource source;
+	uint64 entry; /* of the graph, as in HnswBuildShared */
+} HnswBuild;
+
+typedef struct HnswNodeRecord
+{
+	uint8 tid_count;
+	uint8 continuation;
+	ItemPointerData tids[HNSW_NODE_TIDS];
+} HnswNodeRecord;
+
+/* hnsw_build.c */
+extern void hnsw_build_source_init(HnswBuildSource *source, const IndexMeta *meta, FileMap *map,
+								   const void *parameters);
+
+/* hnsw_build_load.c: rows in locality order; vectors and node records written */
+extern void hnsw_build_load(HnswBuild *build);
+/* Read the next record of build->nodes; hnsw_build_rewind_nodes() goes back to the first. */
+extern void hnsw_build_rewind_nodes(HnswBuild *build);
+extern void hnsw_build_read_node(HnswBuild *build, HnswNodeRecord *record);
+
+/* hnsw_build_edges.c */
+/* Get memory for the build's edges, fill it, and note levels and continuations of the nodes. */
+extern void hnsw_build_create_edges(HnswBuild *build, bool parallel);
+extern void hnsw_build_free_edges(HnswBuild *build);
+extern void
+hnsw_edges_layout(HnswEdges *edges, char *memory, uint32 node_count, uint32 upper_count, uint16 m);
+/* Map another process's edges (HNSW_EDGES_FILE) by the path of their file. */
+extern char *hnsw_edges_map_path(const char *path, Size size);
+
+/* hnsw_build_write.c: nodes and upper slots from the finished edges */
+extern void hnsw_build_write_graph(HnswBuild *build);
+
+/* hnsw_build_parallel.c */
+/* How many workers the graph of this build is worth and may have. */
+extern int hnsw_build_count_workers(HnswBuild *build);
+/* Insert all nodes, with the help of workers; sets build->entry. */
+extern void hnsw_build_insert_nodes(HnswBuild *build, int workers);
 
 /* hnsw_build_graph.c */
 extern void hnsw_build_shared_init(HnswBuildShared *shared, int tranche);

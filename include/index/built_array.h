@@ -23,6 +23,12 @@ typedef struct BuiltArray
 	bool may_cross;		   /* some slots cross page ends and must be copied */
 } BuiltArray;
 
+/*
+ * The map of the index's file, held until the current memory context is reset (after an ERROR
+ * too).
+ */
+extern FileMap *built_array_map(Relation index);
+
 /* Map the array's blocks.  `map` must be held as long as the BuiltArray is used. */
 extern void built_array_init(BuiltArray *built, FileMap *map, const PageArrayMeta *array);
 

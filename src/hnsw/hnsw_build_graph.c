@@ -184,8 +184,8 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 	inserter->found = palloc(inserter->fan * sizeof(uint32));
 	inserter->slots = palloc(inserter->fan * sizeof(void *));
 	inserter->distances = palloc(inserter->fan * sizeof(float));
-	inserter->code_copies = MemoryContextAllocHuge(
-		CurrentMemoryContext, (Size) inserter->fan * source->codes.slot_size);
+	inserter->code_copies = MemoryContextAllocHuge(CurrentMemoryContext,
+												   (Size) inserter->fan * source->codes.slot_size);
 
 	inserter->candidates = palloc(copies * sizeof(Candidate));
 	inserter->vectors = palloc(copies * sizeof(void *));

@@ -5,7 +5,27 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "utils/memutils.h"
+
 #include "index/built_array.h"
+
+static void
+release_map(void *map)
+{
+	file_map_release(map);
+}
+
+FileMap *
+built_array_map(Relation index)
+{
+	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
+	FileMap *map = file_map_acquire(index);
+
+	callback->func = release_map;
+	callback->arg = map;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	return map;
+}
 
 void
 built_array_init(BuiltArray *built, FileMap *map, const PageArrayMeta *array)

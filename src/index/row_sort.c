@@ -34,7 +34,7 @@ row_sort_begin(uint32 dimensions, int work_mem)
 	RowSort *sort = palloc0(sizeof(RowSort));
 	TupleDesc descriptor = CreateTemplateTupleDesc(2);
 	AttrNumber key = 1;
-	Oid operator= Int8LessOperator;
+	Oid less_than = Int8LessOperator;
 	Oid collation = InvalidOid;
 	bool nulls_first = false;
 	Size payload_size;
@@ -46,7 +46,7 @@ row_sort_begin(uint32 dimensions, int work_mem)
 	payload_size = VARHDRSZ + PAYLOAD_TID_SIZE + sort->vector_size;
 	sort->payload = palloc0(payload_size);
 	SET_VARSIZE(sort->payload, payload_size);
-	sort->tuplesort = tuplesort_begin_heap(descriptor, 1, &key, &operator, & collation,
+	sort->tuplesort = tuplesort_begin_heap(descriptor, 1, &key, &less_than, &collation,
 										   &nulls_first, work_mem, NULL, TUPLESORT_NONE);
 	sort->input = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);
 	sort->output = MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple);
