@@ -81,7 +81,7 @@ fill(Input input, float *vector, uint32_t n)
 				vector[i] = constant;
 				break;
 			case INPUT_HUGE:
-				vector[i] = i == 0 ? -FLT_MAX : i == 1 ? FLT_MAX : random_float() * FLT_MAX;
+				vector[i] = random_float() * FLT_MAX;
 				break;
 			default:
 				vector[i] = random_float() * 1e-42f;
@@ -89,6 +89,12 @@ fill(Input input, float *vector, uint32_t n)
 		}
 	if (input == INPUT_OUTLIER)
 		vector[random_below(n)] = 500.0f;
+	/* The maximum is the largest float: where the step is rounded up, the last element overflows. */
+	if (input == INPUT_HUGE && n > 1)
+	{
+		vector[random_below(n)] = -FLT_MAX * (1.0f - (float) random_below(1000) * 0x1p-12f);
+		vector[random_below(n)] = FLT_MAX;
+	}
 }
 
 static void
