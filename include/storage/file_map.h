@@ -74,11 +74,10 @@ extern void mapped_read_install_handler(void);
 extern void file_map_count_bytes(Relation index, uint64 *mapped, uint64 *resident);
 
 /*
- * The share (0 to 1) of `samples` blocks, spread evenly over [first, first + count), that are in
- * the page cache; 1 where the kernel doesn't tell.  Maps what isn't mapped yet.
+ * How many of these blocks are in the page cache; all of them where the kernel doesn't tell.  Maps
+ * what isn't mapped yet.
  */
-extern double file_map_resident_share(FileMap *map, BlockNumber first, BlockNumber count,
-									  int samples);
+extern int file_map_count_resident(FileMap *map, const BlockNumber *blocks, int count);
 
 /* Ask the kernel for the pages of a range of the map (MADV_WILLNEED); never fails. */
 extern void file_map_prefetch(FileMap *map, BlockNumber block, uint32 blocks);

@@ -270,23 +270,19 @@ file_map_count_bytes(Relation index, uint64 *mapped, uint64 *resident)
 	PG_END_TRY();
 }
 
-double
-file_map_resident_share(FileMap *map, BlockNumber first, BlockNumber count, int samples)
+int
+file_map_count_resident(FileMap *map, const BlockNumber *blocks, int count)
 {
 	int resident = 0;
 
-	samples = (int) Min((BlockNumber) samples, count);
-	if (samples == 0)
-		return 1;
-	for (int i = 0; i < samples; i++)
+	for (int i = 0; i < count; i++)
 	{
-		BlockNumber block = first + (BlockNumber) ((uint64) count * i / samples);
-		const char *page = file_map_page(map, block);
+		const char *page = file_map_page(map, blocks[i]);
 		unsigned char states[BLCKSZ / 4096 + 1];
 
 		page = (const char *) TYPEALIGN_DOWN(page_size(), (uintptr_t) page);
 		if (mincore(unconstify(char *, page), BLCKSZ, (void *) states) != 0 || (states[0] & 1) != 0)
 			resident++;
 	}
-	return (double) resident / samples;
+	return resident;
 }

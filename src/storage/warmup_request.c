@@ -154,27 +154,30 @@ is_cold(Relation index, StorageReader *reader)
 	const PageArrayMeta *array =
 		&meta->arrays[meta->data_block_count < room - room / 10 ? PAGE_ARRAY_VECTORS
 																: PAGE_ARRAY_METHOD_0];
-	BlockNumber first;
-	BlockNumber count;
-	int buffered = 0;
+	uint32 ordinals = Min(meta->ordinal_count, array->capacity);
+	BlockNumber blocks[PROBE_SAMPLES];
+	int warm = 0;
 
-	if (array->run_count == 0 || meta->ordinal_count == 0)
+	if (ordinals == 0)
 		return false;
-	count = page_array_blocks_for_slots(array, meta->ordinal_count);
-	count = Min(count, array->runs[0].block_count);
-	first = storage_block_of_data_block(array->runs[0].first_block);
-
-	if (is_mapped)
-		return file_map_resident_share(reader->map, first, count, PROBE_SAMPLES) < WARM_SHARE;
-
 	for (int i = 0; i < PROBE_SAMPLES; i++)
 	{
-		BlockNumber block = first + (BlockNumber) ((uint64) count * i / PROBE_SAMPLES);
+		uint32 ordinal = (uint32) ((uint64) ordinals * i / PROBE_SAMPLES);
 
-		if (BufferIsValid(PrefetchBuffer(index, MAIN_FORKNUM, block).recent_buffer))
-			buffered++;
+		blocks[i] = storage_block_of_data_block(page_array_place(array, ordinal).data_block);
 	}
-	return buffered < WARM_SHARE * PROBE_SAMPLES;
+
+	if (is_mapped)
+		warm = file_map_count_resident(reader->map, blocks, PROBE_SAMPLES);
+	else
+	{
+		for (int i = 0; i < PROBE_SAMPLES; i++)
+		{
+			if (BufferIsValid(PrefetchBuffer(index, MAIN_FORKNUM, blocks[i]).recent_buffer))
+				warm++;
+		}
+	}
+	return warm < WARM_SHARE * PROBE_SAMPLES;
 }
 
 static FirstUse *
