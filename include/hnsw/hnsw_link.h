@@ -37,9 +37,17 @@ extern uint32 hnsw_linker_choose(HnswLinker *linker, const float *base, uint32 b
 
 /*
  * Add an edge from `from` to `to` on a level: appended where there is room, otherwise chosen among
- * the list and `to` by Algorithm 4.  A no-op where `from` is not LIVE, has no such level, or has
- * the edge already.
+ * the list and `to` by Algorithm 4; where that leaves `to` out, `force` puts it in the place of the
+ * furthest.  Returns whether the edge is there now: not where `from` can't be linked to on this
+ * level.
  */
-extern void hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level);
+extern bool hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, bool force);
+
+/*
+ * Link the neighbors that a node was given back to it on a level.  Where all of them choose others,
+ * the nearest is made to take it: nothing would lead to the node.
+ */
+extern void
+hnsw_linker_link_back(HnswLinker *linker, uint32 ordinal, int level, const HnswList *neighbors);
 
 #endif

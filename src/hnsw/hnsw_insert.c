@@ -372,10 +372,7 @@ static void
 link_back(HnswLinker *linker, uint32 ordinal, int level, const HnswList *lists)
 {
 	for (int at = level; at >= 0; at--)
-	{
-		for (uint32 i = 0; i < lists[at].count; i++)
-			hnsw_linker_add_edge(linker, lists[at].ids[i], ordinal, at);
-	}
+		hnsw_linker_link_back(linker, ordinal, at, &lists[at]);
 }
 
 /* Look again, for a node that is written but that found no neighbors, and link it. */

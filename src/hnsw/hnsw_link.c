@@ -96,8 +96,8 @@ list_contains(const HnswList *list, uint32 ordinal)
 	return false;
 }
 
-void
-hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level)
+bool
+hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, bool force)
 {
 	uint32 max = hnsw_level_m(linker->m, level);
 	HnswSlot slot;
@@ -109,10 +109,10 @@ hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level)
 		CHECK_FOR_INTERRUPTS();
 		hnsw_read_node_current(linker->reader, from, &slot);
 		if (!hnsw_node_is_linkable(&slot.node, level))
-			return;
+			return false;
 		hnsw_read_list(linker->reader, from, &slot.node, level, true, &list);
 		if (list_contains(&list, to))
-			return;
+			return true;
 
 		replacement = list;
 		if (list.count < max)
@@ -126,7 +126,23 @@ hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level)
 			replacement.count = hnsw_linker_choose(linker, NULL, from, candidates, list.count + 1,
 												   max, replacement.ids);
 			if (!list_contains(&replacement, to))
-				return;
+			{
+				if (!force)
+					return false;
+				replacement.ids[replacement.count - 1] = to;
+			}
 		}
 	} while (!hnsw_replace_list(linker->reader, from, &slot.node, level, &list, &replacement));
+	return true;
+}
+
+void
+hnsw_linker_link_back(HnswLinker *linker, uint32 ordinal, int level, const HnswList *neighbors)
+{
+	uint32 linked = 0;
+
+	for (uint32 i = 0; i < neighbors->count; i++)
+		linked += hnsw_linker_add_edge(linker, neighbors->ids[i], ordinal, level, false) ? 1 : 0;
+	for (uint32 i = 0; i < neighbors->count && linked == 0; i++)
+		linked += hnsw_linker_add_edge(linker, neighbors->ids[i], ordinal, level, true) ? 1 : 0;
 }

@@ -179,10 +179,7 @@ repair_list(Repair *repair, uint32 ordinal, int level)
 		for (uint32 i = 0; i < list.count; i++)
 			live_before += is_dead(repair, list.ids[i]) ? 0 : 1;
 		if (live_before * 2 < list.count)
-		{
-			for (uint32 i = 0; i < replacement.count; i++)
-				hnsw_linker_add_edge(&repair->linker, replacement.ids[i], ordinal, level);
-		}
+			hnsw_linker_link_back(&repair->linker, ordinal, level, &replacement);
 		break;
 	} while (true);
 
