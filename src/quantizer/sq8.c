@@ -205,7 +205,8 @@ sq8_prepare_query(const void *parameters, DistanceMetric metric, const float *ve
 	for (uint32_t i = 0; i < dimensions; i++)
 	{
 		double steps = ((double) vector[i] - sq8->offset) * steps_per_unit;
-		int32_t word = (int32_t) (steps < 0.0 ? steps - 0.5 : steps + 0.5);
+		/* To the nearest without a branch on the sign: what is cut off is positive. */
+		int32_t word = (int32_t) (steps + (INT16_MAX + 1.5)) - (INT16_MAX + 1);
 
 		sq8->words[i] = (int16_t) word;
 		word_sum += word;
