@@ -15,6 +15,7 @@
 #include "compat.h"
 
 #include "miscadmin.h"
+#include "storage/warmup.h"
 #include "utils/memutils.h"
 
 #include "hnsw/hnsw_build.h"
@@ -221,6 +222,9 @@ hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 	if (index->rd_amcache != NULL)
 		pfree(index->rd_amcache);
 	index->rd_amcache = NULL;
+
+	if (index_warmup_option(index) != WARMUP_NONE)
+		warmup_request_at_commit(index);
 	return result;
 }
 
