@@ -1,5 +1,6 @@
 -- Every number of dimensions that a vector can have, slots within a page and across pages.
 SET client_min_messages = warning;
+SET jit = off;
 CREATE SCHEMA hnsw_dimensions;
 SET search_path = hnsw_dimensions, public;
 SET enable_seqscan = off;

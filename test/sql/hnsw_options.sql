@@ -54,7 +54,6 @@ CREATE INDEX ON hnsw_options USING hnsw (v);
 CREATE INDEX ON hnsw_options USING hnsw (id);
 CREATE INDEX ON hnsw_options USING hnsw (v vector_l2_ops, v vector_ip_ops);
 CREATE UNIQUE INDEX ON hnsw_options USING hnsw (v vector_l2_ops);
-CREATE INDEX ON hnsw_options USING hnsw (v vector_l2_ops DESC);
 CREATE INDEX ON hnsw_options USING hnsw (v vector_l2_ops) INCLUDE (id);
 CLUSTER hnsw_options USING hnsw_options_default;
 

@@ -135,7 +135,7 @@ INSERT INTO hnsw_scan VALUES (2000, 1, '[1,2]');
 -- two indexes of a kind, and of two kinds, in one query
 CREATE INDEX hnsw_scan_cosine ON hnsw_scan USING hnsw (v vector_cosine_ops) WITH (storage = mmap);
 SELECT a.id, b.id FROM (SELECT id FROM hnsw_scan ORDER BY v <-> '[3,4,5]' LIMIT 1) a,
-	(SELECT id FROM hnsw_scan WHERE id <> 0 ORDER BY v <=> '[-1,-1,9]' LIMIT 1) b;
+	(SELECT id FROM hnsw_scan WHERE id <> 0 ORDER BY v <=> '[9,8,1]' LIMIT 1) b;
 -- scans that end early, in a transaction and on error
 BEGIN;
 SELECT id FROM hnsw_scan ORDER BY v <-> '[1,2,3]' LIMIT 1;

@@ -1,6 +1,7 @@
 -- A search finds what a sort finds: for every operator class, storage and quantizer, and whether
 -- the index was built over the rows or grew with them.
 SET client_min_messages = warning;
+SET jit = off;
 CREATE SCHEMA hnsw_search;
 SET search_path = hnsw_search, public;
 
