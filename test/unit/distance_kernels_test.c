@@ -176,7 +176,7 @@ cosine_agrees(double got, const References *all)
 static float *
 place_at_end(Guarded memory, uint32_t n)
 {
-	memset(memory.start, 0xff, (size_t) (memory.end - memory.start));
+	memset(memory.start, 0xff, guarded_size(memory));
 	return (float *) memory.end - n;
 }
 

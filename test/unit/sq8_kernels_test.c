@@ -43,9 +43,9 @@ slot_size(uint32_t n)
 static Sq8Code *
 place_at_end(Guarded memory, uint32_t n)
 {
-	Sq8Code *code = (Sq8Code *) (memory.end - slot_size(n));
+	Sq8Code *code = (Sq8Code *) ((char *) memory.end - slot_size(n));
 
-	memset(memory.start, 0xff, (size_t) (memory.end - memory.start));
+	memset(memory.start, 0xff, guarded_size(memory));
 	return code;
 }
 
@@ -216,7 +216,7 @@ test_l1(const DistanceKernels *set, bool integers, Guarded query_memory, const G
 		const void *codes[5];
 		float distances[6];
 
-		memset(query_memory.start, 0xff, (size_t) (query_memory.end - query_memory.start));
+		memset(query_memory.start, 0xff, guarded_size(query_memory));
 		for (uint32_t i = 0; i < n; i++)
 			query[i] = integers ? (float) ((int) random_below(256) - 128) : random_float();
 		for (int v = 0; v < 5; v++)

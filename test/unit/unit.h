@@ -108,8 +108,8 @@ random_float(void)
  */
 typedef struct Guarded
 {
-	char *start;
-	char *end;
+	void *start;
+	void *end;
 } Guarded;
 
 static inline Guarded
@@ -128,8 +128,14 @@ guarded_create(size_t bytes)
 		exit(1);
 	}
 	guarded.start = memory + page;
-	guarded.end = guarded.start + body;
+	guarded.end = memory + page + body;
 	return guarded;
+}
+
+static inline size_t
+guarded_size(Guarded guarded)
+{
+	return (size_t) ((char *) guarded.end - (char *) guarded.start);
 }
 
 #endif /* VECTORSTORE_TEST_UNIT_H */
