@@ -7,7 +7,7 @@
  *
  * Batches of 32, as of one hop in a graph, in two states: the same 32 vectors again and again (in
  * the cache: what the arithmetic costs), and 32 random ones of an array of so many megabytes
- * (default 1024: what the memory costs; 4 kB pages unless the kernel gives larger ones).
+ * (default 1024: what the memory costs), in 4 kB pages, or in huge ones with KERNEL_SPEED_HUGE set.
  * Not a test: nothing is checked, and the figures depend on the machine.
  */
 #define _GNU_SOURCE
