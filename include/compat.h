@@ -238,6 +238,13 @@ vs_direct_io_for_data_files(void)
 #define CHECKPOINT_FAST CHECKPOINT_IMMEDIATE
 #endif
 
+/* A tuple descriptor made by hand must be declared finished since 19. */
+#if PG_VERSION_NUM < 190000
+#define vs_tuple_desc_finalize(descriptor) ((void) (descriptor))
+#else
+#define vs_tuple_desc_finalize(descriptor) TupleDescFinalize(descriptor)
+#endif
+
 /* vacuum_delay_point has had an argument since 18: is this ANALYZE? */
 static inline void
 vs_vacuum_delay_point(void)

@@ -41,6 +41,7 @@ row_sort_begin(uint32 dimensions, int work_mem)
 
 	TupleDescInitEntry(descriptor, 1, "key", INT8OID, -1, 0);
 	TupleDescInitEntry(descriptor, 2, "row", BYTEAOID, -1, 0);
+	vs_tuple_desc_finalize(descriptor);
 
 	sort->vector_size = dimensions * sizeof(float);
 	payload_size = VARHDRSZ + PAYLOAD_TID_SIZE + sort->vector_size;
