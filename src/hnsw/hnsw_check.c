@@ -4,16 +4,18 @@
  *
  *		1. the metapage: parameters, slot sizes, entry point, counts
  *		2. every node on its own: state, counts, ids, TIDs.  Its state and level
- *		   are remembered, a byte each
+ *		   are remembered
  *		3. the free list: all FREE nodes are on it, once
  *		4. every live node's lists, of all levels: a neighbor was written, is not
- *		   freed, has that level, is not the node itself and not there twice; its
- *		   vector can be an index's, and its code is that vector's
+ *		   freed, has that level, is no continuation, is not the node itself and
+ *		   not there twice; its vector can be an index's, and its code is that
+ *		   vector's; a node is followed, if at all, by a continuation with an equal
+ *		   vector that follows no other
  *
  * What is legitimate though odd: EMPTY and RESERVED ordinals (left by failed
  * inserts until the next vacuum), DEAD nodes and edges to them (a vacuum that
- * was stopped), a live node of a higher level than the entry point (a crash
- * between the two writes).
+ * was stopped), a live node of a higher level than the entry point and a
+ * continuation that nothing leads to (a crash between two writes).
  *
  * On a standby replay goes on meanwhile, so steps 3 and 4 are left to the
  * primary.
@@ -44,16 +46,19 @@ typedef struct HnswCheck
 	BlockNumber index_blocks;
 	BlockNumber table_blocks;
 	const QuantizerRoutine *quantizer;
-	uint8 *nodes; /* state and level of each ordinal */
+	uint16 *nodes; /* what is remembered of each ordinal */
 	uint64 state_counts[HNSW_NODE_RESERVED + 1];
 	float *vector;
+	float *next_vector;
 	char *code;
 	char *expected_code;
 } HnswCheck;
 
-/* A node's byte: the state in the low three bits, the level above */
-#define NODE_STATE(byte) ((HnswNodeState) ((byte) &7))
-#define NODE_LEVEL(byte) ((byte) >> 3)
+/* What is remembered of a node: the state in three bits, the level in five, and two flags */
+#define NODE_STATE(bits)	 ((HnswNodeState) ((bits) &7))
+#define NODE_LEVEL(bits)	 (((bits) >> 3) & 31)
+#define NODE_IS_CONTINUATION 0x100
+#define NODE_FOLLOWS_ANOTHER 0x200
 
 StaticAssertDecl(HNSW_MAX_LEVEL <= 32, "a level must fit five bits");
 
@@ -208,6 +213,12 @@ check_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 	if (node->tid_count > 0 && node->state != HNSW_NODE_LIVE)
 		fail(check, "Node %u in state %u has %u row addresses.", ordinal, node->state,
 			 node->tid_count);
+	if ((node->flags & ~HNSW_NODE_CONTINUATION) != 0)
+		fail(check, "Node %u has flags %u.", ordinal, node->flags);
+	if (node->state == HNSW_NODE_LIVE && (node->flags & HNSW_NODE_CONTINUATION) != 0 &&
+		(node->tid_count == 0 || node->count > 0))
+		fail(check, "Continuation %u has %u row addresses and %u neighbors.", ordinal,
+			 node->tid_count, node->count);
 	if (node->state == HNSW_NODE_FREE && node->next != INVALID_ORDINAL &&
 		node->next >= check->meta->ordinal_count)
 		fail(check, "Free node %u is followed by node %u on the free list.", ordinal, node->next);
@@ -215,7 +226,9 @@ check_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 		check_ids(check, ordinal, 0, node->count, node->neighbors);
 	check_tids(check, ordinal, node);
 
-	check->nodes[ordinal] = (uint8) (node->state | (node->level << 3));
+	check->nodes[ordinal] =
+		(uint16) (node->state | (node->level << 3) |
+				  ((node->flags & HNSW_NODE_CONTINUATION) != 0 ? NODE_IS_CONTINUATION : 0));
 	check->state_counts[node->state]++;
 }
 
@@ -258,6 +271,9 @@ check_edges(HnswCheck *check, uint32 ordinal, int level, uint32 count, const uin
 		if (state != HNSW_NODE_LIVE && state != HNSW_NODE_DEAD)
 			fail(check, "Node %u has neighbor %u on level %d, which is not in use (state %d).",
 				 ordinal, ids[i], level, (int) state);
+		if ((check->nodes[ids[i]] & NODE_IS_CONTINUATION) != 0)
+			fail(check, "Node %u has neighbor %u on level %d, which is a continuation.", ordinal,
+				 ids[i], level);
 		if (NODE_LEVEL(check->nodes[ids[i]]) < level)
 			fail(check, "Node %u has neighbor %u on level %d, which has level %d only.", ordinal,
 				 ids[i], level, NODE_LEVEL(check->nodes[ids[i]]));
@@ -290,6 +306,31 @@ check_vector(HnswCheck *check, uint32 ordinal)
 		fail(check, "The code of node %u is not that of its vector.", ordinal);
 }
 
+/* The node that comes next in the chain of equal vectors; check->vector is the node's own. */
+static void
+check_next(HnswCheck *check, uint32 ordinal, uint32 next)
+{
+	HnswNodeState state;
+
+	if (next == INVALID_ORDINAL)
+		return;
+	if (next >= check->meta->ordinal_count || next == ordinal)
+		fail(check, "Node %u is followed by node %u of %u.", ordinal, next,
+			 check->meta->ordinal_count);
+	state = NODE_STATE(check->nodes[next]);
+	if ((state != HNSW_NODE_LIVE && state != HNSW_NODE_DEAD) ||
+		(check->nodes[next] & NODE_IS_CONTINUATION) == 0)
+		fail(check, "Node %u is followed by node %u, which is no continuation (state %d).", ordinal,
+			 next, (int) state);
+	if ((check->nodes[next] & NODE_FOLLOWS_ANOTHER) != 0)
+		fail(check, "Continuation %u follows node %u and another one.", next, ordinal);
+	check->nodes[next] |= NODE_FOLLOWS_ANOTHER;
+
+	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, next, (char *) check->next_vector);
+	if (memcmp(check->vector, check->next_vector, check->meta->dimensions * sizeof(float)) != 0)
+		fail(check, "Node %u is followed by node %u, which has another vector.", ordinal, next);
+}
+
 /* Step 4 for one node */
 static void
 check_live_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
@@ -297,8 +338,6 @@ check_live_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 	if (node->state != HNSW_NODE_LIVE)
 		return;
 	check_edges(check, ordinal, 0, node->count, node->neighbors);
-	if (node->next != INVALID_ORDINAL)
-		check_edges(check, ordinal, 0, 1, &node->next);
 	for (int level = 1; level <= node->level; level++)
 	{
 		HnswSlot slot;
@@ -312,6 +351,7 @@ check_live_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 		check_edges(check, ordinal, level, slot.upper.count, slot.upper.neighbors);
 	}
 	check_vector(check, ordinal);
+	check_next(check, ordinal, node->next);
 }
 
 static void
@@ -346,9 +386,11 @@ hnsw_check(Relation index, Relation table, bool strict)
 	check.quantizer = quantizer_routine((QuantizerKind) check.meta->quantizer);
 	check_meta(&check);
 
-	check.nodes = MemoryContextAllocExtended(CurrentMemoryContext, check.meta->ordinal_count + 1,
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	check.nodes = MemoryContextAllocExtended(
+		CurrentMemoryContext, ((Size) check.meta->ordinal_count + 1) * sizeof(uint16),
+		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	check.vector = palloc(check.meta->dimensions * sizeof(float));
+	check.next_vector = palloc(check.meta->dimensions * sizeof(float));
 	check.code = palloc(check.meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
 	check.expected_code = palloc(check.meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
 
