@@ -19,15 +19,15 @@
 #include "index/options.h"
 #include "index/visited_set.h"
 
-#define HNSW_DEFAULT_M 16
-#define HNSW_MIN_M 2
-#define HNSW_MAX_M 100
+#define HNSW_DEFAULT_M				 16
+#define HNSW_MIN_M					 2
+#define HNSW_MAX_M					 100
 #define HNSW_DEFAULT_EF_CONSTRUCTION 64
-#define HNSW_MIN_EF_CONSTRUCTION 4
-#define HNSW_MAX_EF_CONSTRUCTION 1000
-#define HNSW_DEFAULT_EF_SEARCH 40
-#define HNSW_MIN_EF_SEARCH 1
-#define HNSW_MAX_EF_SEARCH 1000
+#define HNSW_MIN_EF_CONSTRUCTION	 4
+#define HNSW_MAX_EF_CONSTRUCTION	 1000
+#define HNSW_DEFAULT_EF_SEARCH		 40
+#define HNSW_MIN_EF_SEARCH			 1
+#define HNSW_MAX_EF_SEARCH			 1000
 
 /* Heavyweight page lock (LockPage on this number) that inserts hold shared, and vacuum takes
  * exclusively for a moment to wait out inserts in flight. */
@@ -65,39 +65,42 @@ hnsw_level_m(uint16 m, int level)
  * nearest discarded ones.  vectors[i] is the raw vector of candidates[i].  Writes the indexes of
  * the chosen ones, nearest first, to `chosen` and returns their number.  No allocation.
  */
-extern uint32 hnsw_select_neighbors(DistanceMetric metric, uint32 dimensions,
-									const Candidate *candidates, const float *const *vectors,
-									uint32 count, uint32 max, uint32 *chosen);
+extern uint32
+hnsw_select_neighbors(DistanceMetric metric, uint32 dimensions, const Candidate *candidates,
+					  const float *const *vectors, uint32 count, uint32 max, uint32 *chosen);
 
 /* Distance in the index's scale (squared L2, negative inner product, L1). */
-extern float hnsw_distance(DistanceMetric metric, uint32 dimensions, const float *a,
-						   const float *b);
+extern float
+hnsw_distance(DistanceMetric metric, uint32 dimensions, const float *a, const float *b);
 
 /* hnsw_meta.c: the metapage and geometry of an index to be built */
 extern void hnsw_meta_init(Relation index, const IndexType *type, IndexMeta *meta);
+
+/* ERROR (ERRCODE_INDEX_CORRUPTED) where a metapage does not fit the index's column or itself. */
+extern void hnsw_meta_check(Relation index, const IndexType *type, const IndexMeta *meta);
 
 /* hnsw_build.c */
 extern IndexBuildResult *hnsw_build(Relation heap, Relation index, IndexInfo *index_info);
 extern void hnsw_build_empty(Relation index);
 
 /* hnsw_insert.c */
-extern bool hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid,
-						Relation heap, IndexUniqueCheck check_unique, bool index_unchanged,
-						IndexInfo *index_info);
+extern bool
+hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,
+			IndexUniqueCheck check_unique, bool index_unchanged, IndexInfo *index_info);
 
 /* hnsw_scan.c */
 extern IndexScanDesc hnsw_begin_scan(Relation index, int nkeys, int norderbys);
-extern void hnsw_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,
-						int norderbys);
+extern void
+hnsw_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 extern bool hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
 extern void hnsw_end_scan(IndexScanDesc scan);
 
 /* hnsw_vacuum.c */
-extern IndexBulkDeleteResult *hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
-											   IndexBulkDeleteCallback callback,
-											   void *callback_state);
-extern IndexBulkDeleteResult *hnsw_vacuum_cleanup(IndexVacuumInfo *info,
-												  IndexBulkDeleteResult *stats);
+extern IndexBulkDeleteResult *
+hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+				 IndexBulkDeleteCallback callback, void *callback_state);
+extern IndexBulkDeleteResult *
+hnsw_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 
 /* hnsw_cost.c */
 extern void hnsw_cost_estimate(struct PlannerInfo *root, struct IndexPath *path, double loop_count,

@@ -4,7 +4,8 @@
  *		provides: no allocation, so usable inside a mapped-read section.
  *
  * Ties in distance are broken by ordinal, so that a search gives one answer
- * whatever way its slots were read.
+ * whatever way its slots were read.  The higher ordinal comes first: of nodes with
+ * equal vectors it is the likelier to hold the newest version of a row.
  */
 #ifndef INDEX_CANDIDATE_HEAP_H
 #define INDEX_CANDIDATE_HEAP_H
@@ -18,7 +19,7 @@ typedef struct Candidate
 static inline bool
 candidate_is_nearer(Candidate a, Candidate b)
 {
-	return a.distance < b.distance || (a.distance == b.distance && a.ordinal < b.ordinal);
+	return a.distance < b.distance || (a.distance == b.distance && a.ordinal > b.ordinal);
 }
 
 /* Heap with the nearest on top (candidates to expand). */

@@ -25,6 +25,9 @@
 #include "storage/block.h"
 #include "storage/bufpage.h"
 
+/* Data blocks that an index may have: the file's blocks, less the settle map's share and a reserve */
+#define STORAGE_MAX_DATA_BLOCKS (MaxBlockNumber - MaxBlockNumber / 8)
+
 typedef enum StoragePageKind
 {
 	STORAGE_PAGE_META = 1,

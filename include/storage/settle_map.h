@@ -25,9 +25,14 @@ typedef struct SettleMapPage
 
 #define SettleMapPageGet(page) ((SettleMapPage *) storage_page_payload(page))
 
+/* Settle map pages that a view keeps pinned */
+#define SETTLE_VIEW_PINS 8
+
 /*
  * One scan's view.  Created after the scan's snapshot was taken; verdicts are kept for the scan:
- * what a snapshot can see was stamped before the snapshot, hence before the verdict.
+ * what a snapshot can see was stamped before the snapshot, hence before the verdict.  A reader
+ * without a snapshot (an insert, a vacuum) has no such line between what it must see and what not:
+ * its view is `live` and looks at the stamp for each slot, after it has learned the slot's ordinal.
  */
 typedef struct SettleView
 {
@@ -37,13 +42,15 @@ typedef struct SettleView
 	bool everything_settled; /* newest stamp not above R */
 	bool trust_build;		 /* stamp 0 is settled */
 	XLogRecPtr base_stamp;
-	Buffer map_buffer; /* the settle map page looked at last, pinned, or InvalidBuffer */
+	bool live;
+	uint32 pin_count;					  /* pages that may be kept pinned, at least 1 */
+	Buffer map_buffers[SETTLE_VIEW_PINS]; /* settle map page p in place p % pin_count */
 	uint32 group_count;
 	uint8 *verdicts; /* per group, two bits: unknown, settled, unsettled */
 } SettleView;
 
 /* Memory comes from the current context; pins are the caller's resource owner's. */
-extern void settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta);
+extern void settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta, bool live);
 extern void settle_view_end(SettleView *view);
 
 /* Forget pins and verdicts, and learn R anew (a rescan with a later snapshot). */
@@ -67,6 +74,8 @@ settle_view_is_settled(SettleView *view, uint32 data_block)
 		return true;
 	if (view->nothing_settled)
 		return false;
+	if (view->live)
+		return settle_view_is_settled_now(view, data_block);
 	group = data_block / SETTLE_GROUP_BLOCKS;
 	if (group >= view->group_count)
 		return false;

@@ -69,6 +69,7 @@ typedef struct StorageReader
 	IndexMeta *meta;	   /* the reader's own copy, as of begin or refresh */
 	MemoryContext context; /* everything below lives there */
 	bool guarded;		   /* slots may be mapped: reads need mapped_read_call */
+	bool live;			   /* no snapshot: what is read must be as new as the edge to it */
 	bool copy_out;		   /* buffer slots are copied under a share lock (recovery, few buffers) */
 
 	SettleView settle; /* mmap */
@@ -83,8 +84,8 @@ typedef struct StorageReader
 
 /*
  * The store that reads of this index use now, and why.  `wanted` is the index's option (this layer
- * does not know options); `snapshot` is the scan's (NULL = an insert, which may use the map, since
- * what it reads through it is advice alone).
+ * does not know options); `snapshot` is the scan's (NULL = an insert or vacuum, which may use the
+ * map for what is settled at the moment it reads).
  */
 extern StorageKind
 storage_effective_kind(Relation index, StorageKind wanted, Snapshot snapshot, const char **reason);

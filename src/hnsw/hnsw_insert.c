@@ -133,7 +133,8 @@ join_equal_node(HnswInsert *insert, uint32 *equal)
 			continue;
 		if (add_tid(insert, search->results[i].ordinal))
 			return true;
-		*equal = search->results[i].ordinal;
+		if (*equal == INVALID_ORDINAL)
+			*equal = search->results[i].ordinal;
 	}
 	return false;
 }
@@ -280,12 +281,12 @@ choose_neighbors(HnswInsert *insert, HnswLinker *linker, int level, uint32 self,
 }
 
 /*
- * Write the node and, last, its level-0 list and TID: from then on it can be linked.  `flags` and
- * `next` as in HnswNode.
+ * Write the node and, last, its level-0 list and TID: from then on it can be linked.  `head` is the
+ * first node of the chain that it continues, or INVALID_ORDINAL; `next` as in HnswNode.
  */
 static void
 write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const HnswList *lists,
-		   uint8 flags, uint32 next)
+		   uint32 head, uint32 next)
 {
 	Relation index = insert->index;
 	const IndexMeta *meta = insert->reader->meta;
@@ -317,7 +318,11 @@ write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const Hn
 	slot.node.state = HNSW_NODE_LIVE;
 	slot.node.level = (uint8) level;
 	slot.node.tid_count = 1;
-	slot.node.flags = flags;
+	if (head != INVALID_ORDINAL)
+	{
+		slot.node.flags = HNSW_NODE_CONTINUATION;
+		slot.node.neighbors[0] = head;
+	}
 	slot.node.next = next;
 	slot.node.upper = upper;
 	slot.node.count = (uint16) lists[0].count;
@@ -418,23 +423,31 @@ allocate_node(HnswInsert *insert, int level, uint32 *ordinal, uint32 *upper)
 }
 
 /*
- * Steps 4 to 6 for a row whose equal nodes are all full: a continuation behind `equal`.  False
- * where vacuum has found that one without rows meanwhile: the new node is to be linked like others.
+ * Steps 4 to 6 for a row whose equal nodes are all full: a continuation right behind the first node
+ * of their chain, so that the newest rows are found first.  `equal` is one of the chain.  False where
+ * vacuum has found the first one without rows meanwhile: the new node is to be linked like others.
  */
 static bool
 write_continuation(HnswInsert *insert, uint32 equal, uint32 ordinal, int level, uint32 upper,
 				   const HnswList *no_lists)
 {
+	uint32 head = equal;
 	HnswSlot slot;
 
+	hnsw_read_node_current(insert->reader, head, &slot);
+	if ((slot.node.flags & HNSW_NODE_CONTINUATION) != 0)
+	{
+		head = slot.node.neighbors[0];
+		storage_reader_check_ordinal(insert->reader, head);
+	}
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		hnsw_read_node_current(insert->reader, equal, &slot);
-		if (slot.node.state != HNSW_NODE_LIVE)
+		hnsw_read_node_current(insert->reader, head, &slot);
+		if (slot.node.state != HNSW_NODE_LIVE || (slot.node.flags & HNSW_NODE_CONTINUATION) != 0)
 			return false;
-		write_node(insert, ordinal, level, upper, no_lists, HNSW_NODE_CONTINUATION, slot.node.next);
-	} while (!hnsw_replace_next(insert->reader, equal, slot.node.next, ordinal));
+		write_node(insert, ordinal, level, upper, no_lists, head, slot.node.next);
+	} while (!hnsw_replace_next(insert->reader, head, slot.node.next, ordinal));
 	return true;
 }
 
@@ -459,7 +472,7 @@ add_node(HnswInsert *insert, int searched_level, uint32 equal)
 	for (int at = 0; at <= level; at++)
 		choose_neighbors(insert, &linker, at, ordinal, &lists[at]);
 
-	write_node(insert, ordinal, level, upper, lists, 0, INVALID_ORDINAL);
+	write_node(insert, ordinal, level, upper, lists, INVALID_ORDINAL, INVALID_ORDINAL);
 	link_back(&linker, ordinal, level, lists);
 	while (!update_entry(insert, ordinal, level, lists[0].count > 0))
 		link_again(insert, &linker, ordinal, level, lists);
@@ -473,6 +486,7 @@ insert_vector(Relation index, const IndexType *type, const float *vector, ItemPo
 	int level;
 
 	insert.reader = storage_reader_begin(index, index_storage_option(index), NULL);
+	hnsw_meta_check(index, type, insert.reader->meta);
 	insert.m = hnsw_meta(insert.reader->meta)->m;
 	insert.ef_construction = (uint32) hnsw_ef_construction_option(index);
 	hnsw_search_begin(&insert.search, insert.reader, type->metric, vector, insert.ef_construction);

@@ -1,7 +1,7 @@
 /*
  * hnsw/hnsw_meta.c
- *		The metapage of an hnsw index that is about to be built: what it holds and
- *		the geometry of its arrays.
+ *		The hnsw part of the metapage: made for an index that is about to be built,
+ *		checked before anything relies on it.
  *
  * No run is added here: bulk_write.c does that as it writes the arrays.  An
  * empty index keeps its arrays without runs, and the first insert grows them.
@@ -56,4 +56,29 @@ hnsw_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
 		.entry_level = 0,
 		.upper_count = 0,
 	};
+}
+
+void
+hnsw_meta_check(Relation index, const IndexType *type, const IndexMeta *meta)
+{
+	const HnswMeta *hnsw = hnsw_meta(meta);
+	const QuantizerRoutine *quantizer = quantizer_routine((QuantizerKind) meta->quantizer);
+	const PageArrayMeta *vectors = &meta->arrays[PAGE_ARRAY_VECTORS];
+	const PageArrayMeta *codes = &meta->arrays[PAGE_ARRAY_CODES];
+	const PageArrayMeta *nodes = &meta->arrays[HNSW_NODES];
+	const PageArrayMeta *upper = &meta->arrays[HNSW_UPPER];
+
+	if (meta->method != INDEX_METHOD_HNSW || quantizer == NULL ||
+		meta->dimensions != type->dimensions || meta->metric != (uint16) type->metric ||
+		hnsw->m < HNSW_MIN_M || hnsw->m > HNSW_MAX_M ||
+		(hnsw->entry != INVALID_ORDINAL && hnsw->entry_level >= HNSW_MAX_LEVEL) ||
+		vectors->slot_size != meta->dimensions * sizeof(float) ||
+		(!quantizer->exact && codes->slot_size < quantizer->code_size(meta->dimensions)) ||
+		nodes->slot_size != hnsw_node_size(hnsw->m) || nodes->slots_per_page == 0 ||
+		upper->slot_size != hnsw_upper_size(hnsw->m) || upper->slots_per_page == 0 ||
+		hnsw->upper_count > upper->capacity)
+		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+						errmsg("metapage of index \"%s\" does not fit the index",
+							   RelationGetRelationName(index)),
+						errhint("Please REINDEX it.")));
 }

@@ -114,7 +114,9 @@ hnsw_read_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, int 
 			return;
 		if (!current)
 			storage_copy_slot(reader, HNSW_UPPER, at, slot.bytes);
-		if (current || (reader->map != NULL && slot.upper.owner != ordinal))
+		if (current ||
+			(reader->map != NULL && (slot.upper.owner != ordinal || slot.upper.level != level ||
+									 slot.upper.count > hnsw_meta(reader->meta)->m)))
 			buffer_pool_copy_slot(reader, HNSW_UPPER, at, slot.bytes);
 		check_upper(reader, ordinal, level, &slot.upper);
 		list->count = slot.upper.count;

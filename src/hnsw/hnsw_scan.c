@@ -93,6 +93,7 @@ search_index(IndexScanDesc scan)
 		outer = MemoryContextSwitchTo(MemoryContextGetParent(state->search_context));
 		state->reader = storage_reader_begin(index, index_storage_option(index), scan->xs_snapshot);
 		MemoryContextSwitchTo(outer);
+		hnsw_meta_check(index, &state->type, state->reader->meta);
 		warmup_on_first_use(index, state->reader, index_warmup_option(index));
 	}
 	else

@@ -12,7 +12,7 @@
  * after step 3 no edge leads to a DEAD node.  Every pass takes one page's lock at
  * a time.  Stopped anywhere, the index is valid: DEAD nodes without edges are
  * found again by the next vacuum, as are EMPTY and RESERVED ones that failed
- * inserts have left.
+ * inserts have left (EMPTY ones once their page was written).
  */
 #include "postgres.h"
 #include "compat.h"
@@ -221,11 +221,14 @@ static HnswVacuum *
 vacuum_begin(IndexVacuumInfo *info)
 {
 	HnswVacuum *vacuum = palloc0(sizeof(HnswVacuum));
+	IndexType type;
 	Size bytes;
 
 	vacuum->index = info->index;
 	vacuum->strategy = info->strategy;
 	vacuum->reader = storage_reader_begin(info->index, index_storage_option(info->index), NULL);
+	index_type_get(info->index, &type);
+	hnsw_meta_check(info->index, &type, vacuum->reader->meta);
 	vacuum->m = hnsw_meta(vacuum->reader->meta)->m;
 	vacuum->marked_count = vacuum->reader->meta->ordinal_count;
 	bytes = vacuum->marked_count / 8 + 1;

@@ -37,7 +37,7 @@ check_meta(Relation index, const IndexMeta *meta)
 	if (meta->dimensions == 0)
 		report_corrupted(index, "The number of dimensions is zero.");
 	if (meta->ordinal_count > MAX_ORDINAL || meta->free_count > meta->ordinal_count ||
-		meta->data_block_count > MaxBlockNumber - MaxBlockNumber / 8)
+		meta->data_block_count > STORAGE_MAX_DATA_BLOCKS)
 		report_corrupted(index, "A count is out of range.");
 
 	for (int i = 0; i < PAGE_ARRAY_COUNT; i++)

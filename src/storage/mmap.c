@@ -42,7 +42,7 @@ mmap_begin(StorageReader *reader)
 {
 	reader->map = file_map_acquire(reader->index);
 	reader->guarded = true;
-	settle_view_begin(&reader->settle, reader->index, reader->meta);
+	settle_view_begin(&reader->settle, reader->index, reader->meta, reader->live);
 }
 
 static void

@@ -16,8 +16,11 @@
 
 /* Most blocks of a run while an array has few runs: 64 MB */
 #define RUN_MAX_BLOCKS (64 * 1024 * 1024 / BLCKSZ)
-/* From this number of runs on, the limit doubles with every third run, so that runs never run out */
-#define RUN_LIMIT_DOUBLES_AFTER 64
+/* From this number of runs on they grow faster: by a quarter, and the limit doubles with every third
+ * run.  So an array that began empty reaches the largest relation with fewer than 100 runs. */
+#define RUNS_GROW_FASTER_AFTER 40
+/* Slots are numbered with 32 bits */
+#define MAX_SLOTS ((uint64) MAX_ORDINAL - 65536)
 
 void
 page_array_init(PageArrayMeta *array, uint32 slot_size, bool whole)
@@ -76,12 +79,15 @@ page_array_next_run_blocks(const PageArrayMeta *array)
 
 	for (uint32 i = 0; i < array->run_count; i++)
 		blocks += array->runs[i].block_count;
-	if (array->run_count > RUN_LIMIT_DOUBLES_AFTER)
-		limit <<= (array->run_count - RUN_LIMIT_DOUBLES_AFTER) / 3;
+	if (array->run_count > RUNS_GROW_FASTER_AFTER)
+		limit <<= (array->run_count - RUNS_GROW_FASTER_AFTER) / 3;
 
 	/* A quarter while the array is small, so that few runs lead to where an eighth is much. */
-	next = blocks < 1024 ? blocks / 4 : blocks / 8;
-	return (uint32) Max(Min(next, limit), 1);
+	next = blocks < 1024 || array->run_count > RUNS_GROW_FASTER_AFTER ? blocks / 4 : blocks / 8;
+	next = Max(Min(next, limit), 1);
+
+	/* No more than the ordinals that there can be */
+	return (uint32) Min(next, page_array_blocks_for_slots(array, MAX_SLOTS - array->capacity) + 1);
 }
 
 const PageRun *
@@ -137,8 +143,8 @@ page_array_grow(Relation index, PageArrayId array_id, uint32 slots)
 
 		/* A slot of several pages needs at least as many. */
 		blocks = Max(page_array_next_run_blocks(array), page_array_blocks_for_slots(array, 1));
-		if (array->run_count >= PAGE_ARRAY_MAX_RUNS ||
-			(uint64) first + blocks > MaxBlockNumber - MaxBlockNumber / 8)
+		if (array->run_count >= PAGE_ARRAY_MAX_RUNS || slots > MAX_SLOTS ||
+			(uint64) first + blocks > STORAGE_MAX_DATA_BLOCKS)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("index \"%s\" cannot grow further", RelationGetRelationName(index)),

@@ -15,6 +15,7 @@
 #include "access/xlog_internal.h"
 #include "miscadmin.h"
 #include "storage/page_write.h"
+#include "storage/pin_cache.h"
 #include "storage/proc.h"
 #include "storage/settle_map.h"
 
@@ -48,16 +49,19 @@ judge(SettleView *view, const IndexMeta *meta)
 	view->base_stamp = trust_build(meta) ? 0 : meta->base_stamp;
 	view->nothing_settled =
 		!settle_locator_matches(view->index, meta) || view->base_stamp > view->redo;
-	view->everything_settled = !view->nothing_settled && meta->newest_stamp <= view->redo;
+	view->everything_settled =
+		!view->live && !view->nothing_settled && meta->newest_stamp <= view->redo;
 }
 
 void
-settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta)
+settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta, bool live)
 {
 	memset(view, 0, sizeof(SettleView));
 	view->index = index;
+	view->live = live;
+	view->pin_count = Min(pin_cache_limit(index), SETTLE_VIEW_PINS);
 	judge(view, meta);
-	if (!view->everything_settled && !view->nothing_settled)
+	if (!view->everything_settled && !view->nothing_settled && !live)
 	{
 		view->group_count =
 			(meta->data_block_count + SETTLE_GROUP_BLOCKS - 1) / SETTLE_GROUP_BLOCKS;
@@ -66,17 +70,20 @@ settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta)
 }
 
 static void
-release_map_page(SettleView *view)
+release_map_pages(SettleView *view)
 {
-	if (BufferIsValid(view->map_buffer))
-		ReleaseBuffer(view->map_buffer);
-	view->map_buffer = InvalidBuffer;
+	for (uint32 i = 0; i < view->pin_count; i++)
+	{
+		if (BufferIsValid(view->map_buffers[i]))
+			ReleaseBuffer(view->map_buffers[i]);
+		view->map_buffers[i] = InvalidBuffer;
+	}
 }
 
 void
 settle_view_end(SettleView *view)
 {
-	release_map_page(view);
+	release_map_pages(view);
 	if (view->verdicts != NULL)
 		pfree(view->verdicts);
 	view->verdicts = NULL;
@@ -87,28 +94,25 @@ void
 settle_view_refresh(SettleView *view, const IndexMeta *meta)
 {
 	Relation index = view->index;
+	bool live = view->live;
 
 	settle_view_end(view);
-	settle_view_begin(view, index, meta);
+	settle_view_begin(view, index, meta, live);
 }
 
 static uint64
 read_stamp(SettleView *view, uint32 group)
 {
 	BlockNumber block = storage_settle_map_block(group * SETTLE_GROUP_BLOCKS);
+	Buffer *buffer = &view->map_buffers[(group / SETTLE_STAMPS_PER_MAP) % view->pin_count];
 	uint64 stamp;
 
-	if (!BufferIsValid(view->map_buffer) || BufferGetBlockNumber(view->map_buffer) != block)
-	{
-		release_map_page(view);
-		view->map_buffer = ReadBuffer(view->index, block);
-	}
-	LockBuffer(view->map_buffer, BUFFER_LOCK_SHARE);
-	storage_page_check(view->index, BufferGetPage(view->map_buffer), block, STORAGE_PAGE_SETTLE_MAP,
-					   0);
-	stamp =
-		SettleMapPageGet(BufferGetPage(view->map_buffer))->stamps[group % SETTLE_STAMPS_PER_MAP];
-	LockBuffer(view->map_buffer, BUFFER_LOCK_UNLOCK);
+	if (!BufferIsValid(*buffer) || BufferGetBlockNumber(*buffer) != block)
+		*buffer = ReleaseAndReadBuffer(*buffer, view->index, block);
+	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
+	storage_page_check(view->index, BufferGetPage(*buffer), block, STORAGE_PAGE_SETTLE_MAP, 0);
+	stamp = SettleMapPageGet(BufferGetPage(*buffer))->stamps[group % SETTLE_STAMPS_PER_MAP];
+	LockBuffer(*buffer, BUFFER_LOCK_UNLOCK);
 	return stamp;
 }
 
@@ -166,7 +170,7 @@ settle_map_settled_share(Relation index, const IndexMeta *meta)
 	uint32 settled = 0;
 	uint32 groups;
 
-	settle_view_begin(&view, index, meta);
+	settle_view_begin(&view, index, meta, false);
 	groups = view.group_count;
 	for (uint32 group = 0; group < groups; group++)
 	{

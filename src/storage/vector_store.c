@@ -96,6 +96,7 @@ storage_reader_begin(Relation index, StorageKind wanted, Snapshot snapshot)
 	storage_meta_copy(reader->meta, meta);
 
 	reader->pins = pin_cache_create(index, limit);
+	reader->live = snapshot == NULL;
 	reader->copy_out = RecoveryInProgress() || limit < 2 * STORAGE_MAX_BATCH;
 	reader->store =
 		vector_store_routine(storage_effective_kind(index, wanted, snapshot, &reader->reason));
