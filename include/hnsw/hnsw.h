@@ -61,13 +61,23 @@ hnsw_level_m(uint16 m, int level)
 
 /*
  * Algorithm 4 (select neighbors, heuristic): of `count` candidates, nearest first, at most `max`
- * that are nearer to the base than to any candidate chosen before; room left is filled with the
- * nearest discarded ones.  vectors[i] is the raw vector of candidates[i].  Writes the indexes of
- * the chosen ones, nearest first, to `chosen` and returns their number.  No allocation.
+ * that are nearer to the base than to any candidate chosen before; if they are fewer than `fill`
+ * (at most `max`), the nearest discarded ones make up that number.  vectors[i] is the raw vector of
+ * candidates[i].  Writes the indexes of the chosen ones, nearest first, to `chosen` and returns
+ * their number.  No allocation.
  */
-extern uint32
+extern uint32 hnsw_select_neighbors_filled(DistanceMetric metric, uint32 dimensions,
+										   const Candidate *candidates, const float *const *vectors,
+										   uint32 count, uint32 max, uint32 fill, uint32 *chosen);
+
+/* The same, filled up to `max`. */
+static inline uint32
 hnsw_select_neighbors(DistanceMetric metric, uint32 dimensions, const Candidate *candidates,
-					  const float *const *vectors, uint32 count, uint32 max, uint32 *chosen);
+					  const float *const *vectors, uint32 count, uint32 max, uint32 *chosen)
+{
+	return hnsw_select_neighbors_filled(metric, dimensions, candidates, vectors, count, max, max,
+										chosen);
+}
 
 /* Distance in the index's scale (squared L2, negative inner product, L1). */
 extern float

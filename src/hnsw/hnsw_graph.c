@@ -86,16 +86,17 @@ fill_with_discarded(uint32 *chosen, uint32 chosen_count, uint32 count, uint32 ma
 }
 
 uint32
-hnsw_select_neighbors(DistanceMetric metric, uint32 dimensions, const Candidate *candidates,
-					  const float *const *vectors, uint32 count, uint32 max, uint32 *chosen)
+hnsw_select_neighbors_filled(DistanceMetric metric, uint32 dimensions, const Candidate *candidates,
+							 const float *const *vectors, uint32 count, uint32 max, uint32 fill,
+							 uint32 *chosen)
 {
 	DistanceBatch batch = distance_batch_function(metric);
 	const void *chosen_vectors[2 * HNSW_MAX_M];
 	uint32 chosen_count = 0;
 
-	Assert(max <= 2 * HNSW_MAX_M);
+	Assert(max <= 2 * HNSW_MAX_M && fill <= max);
 
-	if (count <= max)
+	if (count <= fill)
 	{
 		/* Everything would be chosen or filled in */
 		for (uint32 i = 0; i < count; i++)
@@ -111,7 +112,7 @@ hnsw_select_neighbors(DistanceMetric metric, uint32 dimensions, const Candidate 
 		chosen_vectors[chosen_count] = vectors[i];
 		chosen[chosen_count++] = i;
 	}
-	if (chosen_count < max)
-		chosen_count = fill_with_discarded(chosen, chosen_count, count, max);
+	if (chosen_count < fill)
+		chosen_count = fill_with_discarded(chosen, chosen_count, count, fill);
 	return chosen_count;
 }
