@@ -93,7 +93,10 @@ own_index_open(Oid index_oid, TablePrivilege privilege, LOCKMODE table_lock, Rel
 
 	/* The table's lock first, as everywhere, so that nobody deadlocks with us. */
 	*table = OidIsValid(table_oid) ? try_table_open(table_oid, table_lock) : NULL;
-	index = relation_open(index_oid, AccessShareLock);
+	index = try_relation_open(index_oid, AccessShareLock);
+	if (index == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("relation with OID %u does not exist", index_oid)));
 	if (!is_own_index(index))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),

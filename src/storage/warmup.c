@@ -268,7 +268,7 @@ warmup_index(Relation index, StorageKind storage, WarmupKind kind)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" cannot be locked in memory", RelationGetRelationName(index)),
 				 errdetail("Its storage in effect is buffer_pool (%s).", reason),
-				 errhint("Use storage = mmap, or warmup = prefetch.")));
+				 errhint("Where mmap can't be in effect, use warmup = prefetch.")));
 
 	job = warmup_job_begin(index, effective, lock, 0);
 	while (warmup_job_step(job, index))
