@@ -27,8 +27,8 @@ typedef enum TablePrivilege
  * open both.  ERROR where it is no index, not ours, a temporary one of another session, or the user
  * lacks the privilege.  The locks stay until the transaction ends; the caller closes with NoLock.
  */
-extern Relation own_index_open(Oid index, TablePrivilege privilege, LOCKMODE table_lock,
-							   Relation *table);
+extern Relation
+own_index_open(Oid index, TablePrivilege privilege, LOCKMODE table_lock, Relation *table);
 
 /*
  * The index, locked in AccessShareLock, or NULL where it is not there any more, not ours or a

@@ -46,8 +46,8 @@ typedef struct WarmupJob
  * Plan a warmup of the data blocks from `first_data_block` on (0 = all).  Where not all of it fits
  * into memory (shared buffers for buffer_pool), the total is less; `storage` is the one in effect.
  */
-extern WarmupJob *warmup_job_begin(Relation index, StorageKind storage, bool lock,
-								   uint32 first_data_block);
+extern WarmupJob *
+warmup_job_begin(Relation index, StorageKind storage, bool lock, uint32 first_data_block);
 
 /* Do the next piece (some MB); false when nothing is left.  Reports progress. */
 extern bool warmup_job_step(WarmupJob *job, Relation index);
@@ -99,7 +99,7 @@ extern void warmup_init(void);
 /* Names by which the postmaster finds the workers' main functions (admin/warmup_worker.c). */
 #define WARMUP_LAUNCHER_MAIN "vectorstore_warmup_launcher_main"
 #define WARMUP_DATABASE_MAIN "vectorstore_warmup_database_main"
-#define WARMUP_WORKER_MAIN "vectorstore_warmup_worker_main"
+#define WARMUP_WORKER_MAIN	 "vectorstore_warmup_worker_main"
 
 /* Fill in what all our workers have in common; bgw_name and arguments are the caller's. */
 struct BackgroundWorker;
