@@ -72,7 +72,7 @@ typedef struct HnswBuildShared
 {
 	pg_atomic_uint64 entry;			/* level << 32 | ordinal; PG_UINT64_MAX = no node yet */
 	pg_atomic_uint64 next_position; /* of the insertion order, not yet claimed */
-	pg_atomic_uint64 done;			/* positions done */
+	pg_atomic_uint64 done;			/* nodes done */
 	int tranche;
 	LWLockPadded entry_lock; /* held while a node above the entry point's level is inserted */
 	LWLockPadded locks[HNSW_BUILD_LOCKS];
@@ -157,9 +157,12 @@ extern void hnsw_build_insert_nodes(HnswBuild *build, int workers);
 extern void hnsw_build_shared_init(HnswBuildShared *shared, int tranche);
 extern HnswInserter *hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges,
 										  HnswBuildShared *shared, bool parallel);
-/* Insert the nodes of positions [next_position .. limit) that no other process claims. */
+/* Insert the nodes that no other process claims, of all rounds of the insertion order before
+ * `end_round`; one process alone may stop before the last of them. */
 extern void
-hnsw_inserter_run(HnswInserter *inserter, uint64 limit, void (*progress)(HnswBuildShared *shared));
+hnsw_inserter_run(HnswInserter *inserter, int end_round, void (*progress)(HnswBuildShared *shared));
+/* Rounds of the insertion order. */
+extern int hnsw_build_rounds(uint32 node_count);
 
 /* Level of a node: drawn from its ordinal, so that nobody must store it. */
 extern int hnsw_build_level(uint32 ordinal, uint16 m);

@@ -28,8 +28,8 @@
 
 /* Nodes that make one more worker worth its start */
 #define NODES_PER_WORKER 10000
-/* Nodes that the leader inserts alone, for each process */
-#define SERIAL_NODES_PER_PROCESS 1000
+/* Rounds that the leader inserts alone: a few thousand nodes */
+#define SERIAL_ROUNDS 2
 
 #define KEY_STATE	   UINT64CONST(0x5653000000000001)
 #define KEY_META	   UINT64CONST(0x5653000000000002)
@@ -99,7 +99,7 @@ insert_serially(HnswBuild *build)
 
 	hnsw_build_shared_init(shared, 0);
 	hnsw_inserter_run(hnsw_inserter_create(&build->source, &build->edges, shared, false),
-					  build->node_count, report_progress);
+					  hnsw_build_rounds(build->node_count), report_progress);
 	build->entry = pg_atomic_read_u64(&shared->entry);
 }
 
@@ -175,9 +175,9 @@ insert_in_parallel(HnswBuild *build, int workers)
 	/* Without a shared memory segment this is backend-local memory, and no worker is launched */
 	state = share_state(build, context, parameters_size);
 	inserter = hnsw_inserter_create(&build->source, &build->edges, &state->shared, true);
-	hnsw_inserter_run(inserter, (uint64) (workers + 1) * SERIAL_NODES_PER_PROCESS, report_progress);
+	hnsw_inserter_run(inserter, SERIAL_ROUNDS, report_progress);
 	LaunchParallelWorkers(context);
-	hnsw_inserter_run(inserter, build->node_count, report_progress);
+	hnsw_inserter_run(inserter, hnsw_build_rounds(build->node_count), report_progress);
 	WaitForParallelWorkersToFinish(context);
 	report_progress(&state->shared);
 
@@ -239,7 +239,7 @@ hnsw_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 	hnsw_build_source_init(&source, meta, built_array_map(index), parameters);
 
 	hnsw_inserter_run(hnsw_inserter_create(&source, &edges, &state->shared, true),
-					  state->node_count, NULL);
+					  hnsw_build_rounds(state->node_count), NULL);
 
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
