@@ -48,8 +48,7 @@ typedef enum HnswNodeState
 
 /*
  * The vector is that of another node, whose TIDs were full.  Such a node has no neighbors and is
- * nobody's; it is reached through `next` of a node with the same vector.  neighbors[0] (not counted)
- * is the first node of the chain, which is LIVE as long as there is a second one.  So a great number of equal
+ * nobody's; it is reached through `next` of a node with the same vector.  So a great number of equal
  * vectors costs one hop each, and does not fill neighbor lists with copies, which would cut the
  * graph in pieces.
  */

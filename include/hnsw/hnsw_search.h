@@ -21,6 +21,12 @@ typedef struct HnswSearch
 	QuantizerQuery *query;
 	PageArrayId walk_array; /* the array that the walk reads: codes or vectors */
 
+	/*
+	 * Whether nodes that continue a chain of equal vectors are results too: for a scan, which
+	 * wants rows, and not for an insert or repair, which want neighbors.
+	 */
+	bool follow_chains;
+
 	VisitedSet visited;
 	Candidate *candidates; /* heap, nearest first */
 	uint32 candidate_count;
@@ -32,7 +38,7 @@ typedef struct HnswSearch
 
 /* Prepare; memory in the current context.  `vector` must outlive the search. */
 extern void hnsw_search_begin(HnswSearch *search, StorageReader *reader, DistanceMetric metric,
-							  const float *vector, uint32 max_ef);
+							  const float *vector, uint32 max_ef, bool follow_chains);
 
 /*
  * From the entry point down to (and not including) level `level`, one nearest node at a time

@@ -42,7 +42,6 @@ write_nodes(HnswBuild *build)
 	uint16 m = (uint16) edges->m;
 	uint32 size = hnsw_node_size(m);
 	HnswNode *node = palloc(size);
-	uint32 head = INVALID_ORDINAL; /* of the chain that continuations belong to */
 
 	hnsw_build_rewind_nodes(build);
 	bulk_write_begin_array(build->writer, HNSW_NODES);
@@ -57,16 +56,10 @@ write_nodes(HnswBuild *build)
 		node->next = is_continuation(edges, ordinal + 1) ? ordinal + 1 : INVALID_ORDINAL;
 		node->upper = node->level > 0 ? edges->uppers[ordinal] : INVALID_ORDINAL;
 		if (record.continuation)
-		{
 			node->flags |= HNSW_NODE_CONTINUATION;
-			node->neighbors[0] = head;
-		}
 		else
-		{
-			head = ordinal;
 			node->count =
 				copy_list(node->neighbors, hnsw_edges_list(edges, ordinal, 0), 2 * edges->m);
-		}
 		node->tid_count = record.tid_count;
 		memcpy(hnsw_node_tids(node, m), record.tids, record.tid_count * sizeof(ItemPointerData));
 		bulk_write_slot(build->writer, node);

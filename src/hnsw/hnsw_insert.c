@@ -34,6 +34,9 @@
 #include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_search.h"
 
+/* Nodes of a chain of equal vectors that an insert tries for room */
+#define CHAIN_NODES_TRIED 8
+
 /* Candidates of the new node on one level */
 typedef struct LevelCandidates
 {
@@ -104,9 +107,27 @@ add_tid(HnswInsert *insert, uint32 ordinal)
 	return has_room;
 }
 
+/* Give the row's TID to a node, or to one of the next in its chain. */
+static bool
+add_tid_to_chain(HnswInsert *insert, uint32 head)
+{
+	uint32 ordinal = head;
+	HnswSlot slot;
+
+	/* New nodes are put behind the first, so the ones with room are near it. */
+	for (int i = 0; i < CHAIN_NODES_TRIED && ordinal != INVALID_ORDINAL; i++)
+	{
+		if (add_tid(insert, ordinal))
+			return true;
+		hnsw_read_node_current(insert->reader, ordinal, &slot);
+		ordinal = slot.node.next;
+	}
+	return false;
+}
+
 /*
  * Step 2.  An equal vector has the distance of the vector to itself, but for rounding.  `*equal` is
- * set to a node with the same vector where there is one but none has room.
+ * set to the node with the same vector where there is one but its chain has no room.
  */
 static bool
 join_equal_node(HnswInsert *insert, uint32 *equal)
@@ -120,6 +141,8 @@ join_equal_node(HnswInsert *insert, uint32 *equal)
 
 	for (uint32 i = 0; i < search->result_count; i++)
 	{
+		uint32 ordinal = search->results[i].ordinal;
+
 		if (!(fabsf(search->results[i].distance - self) <= tolerance))
 			continue;
 
@@ -127,14 +150,12 @@ join_equal_node(HnswInsert *insert, uint32 *equal)
 		 * From shared buffers: a LIVE node's vector does not change, and no node is freed while
 		 * this insert holds the insert lock, so it can't be another's by the time of add_tid.
 		 */
-		buffer_pool_copy_slot(insert->reader, PAGE_ARRAY_VECTORS, search->results[i].ordinal,
-							  other);
+		buffer_pool_copy_slot(insert->reader, PAGE_ARRAY_VECTORS, ordinal, other);
 		if (memcmp(other, insert->vector, size) != 0)
 			continue;
-		if (add_tid(insert, search->results[i].ordinal))
+		if (add_tid_to_chain(insert, ordinal))
 			return true;
-		if (*equal == INVALID_ORDINAL)
-			*equal = search->results[i].ordinal;
+		*equal = ordinal;
 	}
 	return false;
 }
@@ -281,12 +302,12 @@ choose_neighbors(HnswInsert *insert, HnswLinker *linker, int level, uint32 self,
 }
 
 /*
- * Write the node and, last, its level-0 list and TID: from then on it can be linked.  `head` is the
- * first node of the chain that it continues, or INVALID_ORDINAL; `next` as in HnswNode.
+ * Write the node and, last, its level-0 list and TID: from then on it can be linked.  `flags` and
+ * `next` as in HnswNode.
  */
 static void
 write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const HnswList *lists,
-		   uint32 head, uint32 next)
+		   uint8 flags, uint32 next)
 {
 	Relation index = insert->index;
 	const IndexMeta *meta = insert->reader->meta;
@@ -318,11 +339,7 @@ write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const Hn
 	slot.node.state = HNSW_NODE_LIVE;
 	slot.node.level = (uint8) level;
 	slot.node.tid_count = 1;
-	if (head != INVALID_ORDINAL)
-	{
-		slot.node.flags = HNSW_NODE_CONTINUATION;
-		slot.node.neighbors[0] = head;
-	}
+	slot.node.flags = flags;
 	slot.node.next = next;
 	slot.node.upper = upper;
 	slot.node.count = (uint16) lists[0].count;
@@ -345,6 +362,9 @@ update_entry(HnswInsert *insert, uint32 ordinal, int level, bool linked)
 	HnswMeta *meta;
 	bool done = true;
 
+	/* A vacuum may have made this very node the entry point already. */
+	if (entry == ordinal)
+		return true;
 	if (!linked && entry != INVALID_ORDINAL)
 	{
 		HnswSlot slot;
@@ -423,30 +443,23 @@ allocate_node(HnswInsert *insert, int level, uint32 *ordinal, uint32 *upper)
 }
 
 /*
- * Steps 4 to 6 for a row whose equal nodes are all full: a continuation right behind the first node
- * of their chain, so that the newest rows are found first.  `equal` is one of the chain.  False where
- * vacuum has found the first one without rows meanwhile: the new node is to be linked like others.
+ * Steps 4 to 6 for a row whose equal nodes are all full: a continuation right behind `head`, the
+ * first node of their chain, so that the newest rows are found first.  False where vacuum has found
+ * that one without rows meanwhile: the new node is to be linked like others.
  */
 static bool
-write_continuation(HnswInsert *insert, uint32 equal, uint32 ordinal, int level, uint32 upper,
+write_continuation(HnswInsert *insert, uint32 head, uint32 ordinal, int level, uint32 upper,
 				   const HnswList *no_lists)
 {
-	uint32 head = equal;
 	HnswSlot slot;
 
-	hnsw_read_node_current(insert->reader, head, &slot);
-	if ((slot.node.flags & HNSW_NODE_CONTINUATION) != 0)
-	{
-		head = slot.node.neighbors[0];
-		storage_reader_check_ordinal(insert->reader, head);
-	}
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
 		hnsw_read_node_current(insert->reader, head, &slot);
 		if (slot.node.state != HNSW_NODE_LIVE || (slot.node.flags & HNSW_NODE_CONTINUATION) != 0)
 			return false;
-		write_node(insert, ordinal, level, upper, no_lists, head, slot.node.next);
+		write_node(insert, ordinal, level, upper, no_lists, HNSW_NODE_CONTINUATION, slot.node.next);
 	} while (!hnsw_replace_next(insert->reader, head, slot.node.next, ordinal));
 	return true;
 }
@@ -472,7 +485,7 @@ add_node(HnswInsert *insert, int searched_level, uint32 equal)
 	for (int at = 0; at <= level; at++)
 		choose_neighbors(insert, &linker, at, ordinal, &lists[at]);
 
-	write_node(insert, ordinal, level, upper, lists, INVALID_ORDINAL, INVALID_ORDINAL);
+	write_node(insert, ordinal, level, upper, lists, 0, INVALID_ORDINAL);
 	link_back(&linker, ordinal, level, lists);
 	while (!update_entry(insert, ordinal, level, lists[0].count > 0))
 		link_again(insert, &linker, ordinal, level, lists);
@@ -489,7 +502,8 @@ insert_vector(Relation index, const IndexType *type, const float *vector, ItemPo
 	hnsw_meta_check(index, type, insert.reader->meta);
 	insert.m = hnsw_meta(insert.reader->meta)->m;
 	insert.ef_construction = (uint32) hnsw_ef_construction_option(index);
-	hnsw_search_begin(&insert.search, insert.reader, type->metric, vector, insert.ef_construction);
+	hnsw_search_begin(&insert.search, insert.reader, type->metric, vector, insert.ef_construction,
+					  false);
 
 	level = hnsw_draw_level(pg_prng_double(&pg_global_prng_state), insert.m);
 	find_candidates(&insert, level);

@@ -129,7 +129,7 @@ search_candidates(Repair *repair, uint32 ordinal, int level, uint32 *candidates)
 	uint32 count = 0;
 
 	hnsw_read_vectors(vacuum->reader, &ordinal, 1, vector);
-	hnsw_search_begin(&search, vacuum->reader, vacuum->reader->meta->metric, vector, ef);
+	hnsw_search_begin(&search, vacuum->reader, vacuum->reader->meta->metric, vector, ef, false);
 	if (!hnsw_search_descend(&search, level))
 		return 0;
 	hnsw_search_level(&search, level, ef);

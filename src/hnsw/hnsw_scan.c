@@ -100,7 +100,7 @@ search_index(IndexScanDesc scan)
 		storage_reader_refresh(state->reader);
 
 	outer = MemoryContextSwitchTo(state->search_context);
-	hnsw_search_begin(&search, state->reader, state->type.metric, form_query(scan), ef);
+	hnsw_search_begin(&search, state->reader, state->type.metric, form_query(scan), ef, true);
 	if (hnsw_search_descend(&search, 0))
 	{
 		hnsw_search_level(&search, 0, ef);

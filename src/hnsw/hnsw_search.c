@@ -18,7 +18,7 @@
 
 void
 hnsw_search_begin(HnswSearch *search, StorageReader *reader, DistanceMetric metric,
-				  const float *vector, uint32 max_ef)
+				  const float *vector, uint32 max_ef, bool follow_chains)
 {
 	const IndexMeta *meta = reader->meta;
 	const QuantizerRoutine *quantizer = quantizer_routine(meta->quantizer);
@@ -33,6 +33,7 @@ hnsw_search_begin(HnswSearch *search, StorageReader *reader, DistanceMetric metr
 	search->metric = metric;
 	search->dimensions = meta->dimensions;
 	search->vector = vector;
+	search->follow_chains = follow_chains;
 	search->quantizer = quantizer;
 	search->walk_array = quantizer->exact ? PAGE_ARRAY_VECTORS : PAGE_ARRAY_CODES;
 	search->query = palloc(quantizer->query_size(meta->dimensions));
@@ -210,7 +211,7 @@ hnsw_search_level(HnswSearch *search, int level, uint32 ef)
 		visited_set_reserve(&search->visited, list.count + 1);
 
 		/* The next node with an equal vector is as far away; upper levels have none. */
-		if (level == 0 && slot.node.next != INVALID_ORDINAL &&
+		if (search->follow_chains && level == 0 && slot.node.next != INVALID_ORDINAL &&
 			visited_set_add(&search->visited, slot.node.next))
 		{
 			reserve_candidates(search, 1);
