@@ -52,11 +52,11 @@ TRUNCATE hnsw_rows;
 -- updates: in place of the old vector, and to an equal one
 INSERT INTO hnsw_rows SELECT i, ARRAY[i, i, 0] FROM generate_series(1, 50) i;
 UPDATE hnsw_rows SET v = '[1000,1000,0]' WHERE id = 10;
-SELECT id FROM hnsw_rows ORDER BY v <-> '[10,10,0]' LIMIT 3;
+SELECT id FROM hnsw_rows ORDER BY v <-> '[10.2,10.2,0]' LIMIT 3;
 SELECT id FROM hnsw_rows ORDER BY v <-> '[1000,1000,0]' LIMIT 1;
 UPDATE hnsw_rows SET id = id + 100, v = v;
-SELECT id FROM hnsw_rows ORDER BY v <-> '[20,20,0]' LIMIT 3;
-SELECT count(*) FROM (SELECT id FROM hnsw_rows ORDER BY v <-> '[20,20,0]' LIMIT 30) s;
+SELECT id FROM hnsw_rows ORDER BY v <-> '[20.2,20.2,0]' LIMIT 3;
+SELECT count(*) FROM (SELECT id FROM hnsw_rows ORDER BY v <-> '[20.2,20.2,0]' LIMIT 30) s;
 
 -- delete, vacuum, insert again: the places of the deleted rows are used anew
 TRUNCATE hnsw_rows;

@@ -49,7 +49,7 @@ ALTER TABLE hnsw_toasted ALTER v SET STORAGE extended;
 INSERT INTO hnsw_toasted SELECT i, array_fill(i, ARRAY[1500]) FROM generate_series(1, 10) i;
 CREATE INDEX ON hnsw_toasted USING hnsw (v vector_l2_ops);
 INSERT INTO hnsw_toasted SELECT i, array_fill(i, ARRAY[1500]) FROM generate_series(11, 20) i;
-SELECT id FROM hnsw_toasted ORDER BY v <-> (SELECT v FROM hnsw_toasted WHERE id = 14) LIMIT 3;
+SELECT id FROM hnsw_toasted ORDER BY v <-> array_fill(14.2::real, ARRAY[1500])::vector LIMIT 3;
 DROP TABLE hnsw_toasted;
 
 -- unlogged and temporary tables; storage = mmap is accepted and reads go through buffers
