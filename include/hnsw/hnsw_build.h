@@ -6,7 +6,8 @@
  *		hnsw_build.c           the pipeline: load, encode, graph, write
  *		hnsw_build_load.c      heap rows -> sorted -> vectors, TIDs of nodes
  *		hnsw_build_edges.c     where edges live: private memory, DSM, mapped file
- *		hnsw_build_graph.c     insertion of nodes into the graph
+ *		hnsw_build_order.c     in which order nodes are inserted, and by whom
+ *		hnsw_build_graph.c     insertion of a node into the graph
  *		hnsw_build_parallel.c  workers
  *		hnsw_build_write.c     edges -> nodes and upper slots
  *
@@ -70,9 +71,9 @@ typedef struct HnswEdgesMemory
 /* What processes share while they build */
 typedef struct HnswBuildShared
 {
-	pg_atomic_uint64 entry;			/* level << 32 | ordinal; PG_UINT64_MAX = no node yet */
-	pg_atomic_uint64 next_position; /* of the insertion order, not yet claimed */
-	pg_atomic_uint64 done;			/* nodes done */
+	pg_atomic_uint64 entry;		 /* level << 32 | ordinal; PG_UINT64_MAX = no node yet */
+	pg_atomic_uint64 next_claim; /* of the insertion order (hnsw_build_graph.c) */
+	pg_atomic_uint64 done;		 /* nodes done */
 	int tranche;
 	LWLockPadded entry_lock; /* held while a node above the entry point's level is inserted */
 	LWLockPadded locks[HNSW_BUILD_LOCKS];
@@ -154,18 +155,21 @@ extern int hnsw_build_count_workers(HnswBuild *build);
 extern void hnsw_build_insert_nodes(HnswBuild *build, int workers);
 
 /* hnsw_build_graph.c */
-extern void hnsw_build_shared_init(HnswBuildShared *shared, int tranche);
 extern HnswInserter *hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges,
 										  HnswBuildShared *shared, bool parallel);
-/* Insert the nodes that no other process claims, of all rounds of the insertion order before
- * `end_round`; one process alone may stop before the last of them. */
-extern void
-hnsw_inserter_run(HnswInserter *inserter, int end_round, void (*progress)(HnswBuildShared *shared));
+extern void hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal);
+
+/* hnsw_build_order.c */
+extern void hnsw_build_shared_init(HnswBuildShared *shared, int tranche);
+/* Level of a node: drawn from its ordinal. */
+extern int hnsw_build_level(uint32 ordinal, uint16 m);
 /* Rounds of the insertion order. */
 extern int hnsw_build_rounds(uint32 node_count);
-
-/* Level of a node: drawn from its ordinal, so that nobody must store it. */
-extern int hnsw_build_level(uint32 ordinal, uint16 m);
+/* Insert the nodes that no other process claims, of all rounds before `end_round`; one process alone
+ * may stop before the last of them.  `progress` may be NULL. */
+extern void
+hnsw_build_insert_rounds(HnswInserter *inserter, const HnswEdges *edges, HnswBuildShared *shared,
+						 int end_round, void (*progress)(HnswBuildShared *shared));
 
 static inline uint32 *
 hnsw_edges_list(const HnswEdges *edges, uint32 ordinal, int level)

@@ -13,15 +13,6 @@
  * nodes and whose end is bounded by the list's size.  A list is written under
  * its lock.  A node is searched for on all levels and its own lists are written
  * before the first link to it, so whoever finds it finds its neighbors too.
- *
- * A graph of good quality needs nodes to be inserted in random order; caches
- * want near nodes one after the other, as ordinals number them.  Both are had by
- * a biased randomized insertion order (Amenta, Choi and Rote, "Incremental
- * constructions con BRIO", SoCG 2003): each node draws a round, each round has
- * about twice the nodes of the one before, and within a round they are inserted
- * in order of ordinals.  Against random order this saved a third of the time on
- * sift and lost no recall.  Position p of the order is node p % count, if it
- * belongs to round p / count.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -29,18 +20,10 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
 
 #include "hnsw/hnsw_build.h"
-
-/* Positions that a process claims at once: near nodes, which it inserts while they are in its caches,
- * and which other processes, who might not see one another's, keep away from */
-#define CLAIM_POSITIONS 1024
-
-/* Nodes of the first round, at most about twice this */
-#define FIRST_ROUND_NODES 1000
 
 /* Copies of slots that cross page ends take at most this much, if neighbor selection needs no more */
 #define COPIES_SIZE (4 * 1024 * 1024)
@@ -108,54 +91,6 @@ struct HnswInserter
 	uint32 link_base;
 	uint32 link_max;
 };
-
-int
-hnsw_build_level(uint32 ordinal, uint16 m)
-{
-	uint64 hash = ((uint64) ordinal + 1) * UINT64CONST(0x9E3779B97F4A7C15);
-
-	/* splitmix64 */
-	hash = (hash ^ (hash >> 30)) * UINT64CONST(0xBF58476D1CE4E5B9);
-	hash = (hash ^ (hash >> 27)) * UINT64CONST(0x94D049BB133111EB);
-	hash ^= hash >> 31;
-	return hnsw_draw_level(((double) (hash >> 11) + 0.5) * 0x1.0p-53, m);
-}
-
-int
-hnsw_build_rounds(uint32 node_count)
-{
-	int rounds = 1;
-
-	while (node_count >> rounds >= FIRST_ROUND_NODES)
-		rounds++;
-	return rounds;
-}
-
-/* The round that a node is inserted in: the last one has half of them, the one before a quarter. */
-static inline int
-round_of_ordinal(uint32 ordinal, int rounds)
-{
-	uint32 hash = (ordinal + 1) * 0x9E3779B9;
-	int leading;
-
-	hash = (hash ^ (hash >> 15)) * 0x85EBCA6B;
-	hash = (hash ^ (hash >> 13)) * 0xC2B2AE35;
-	hash ^= hash >> 16;
-	leading = 31 - pg_leftmost_one_pos32(hash | 1);
-	return Max(rounds - 1 - leading, 0);
-}
-
-void
-hnsw_build_shared_init(HnswBuildShared *shared, int tranche)
-{
-	pg_atomic_init_u64(&shared->entry, PG_UINT64_MAX);
-	pg_atomic_init_u64(&shared->next_position, 0);
-	pg_atomic_init_u64(&shared->done, 0);
-	shared->tranche = tranche;
-	LWLockInitialize(&shared->entry_lock.lock, tranche);
-	for (int i = 0; i < HNSW_BUILD_LOCKS; i++)
-		LWLockInitialize(&shared->locks[i].lock, tranche);
-}
 
 HnswInserter *
 hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, HnswBuildShared *shared,
@@ -501,9 +436,8 @@ begin_section(void *argument)
 								 &inserter->beam[0].candidate.distance);
 }
 
-/* Algorithm 1. */
-static void
-insert_node(HnswInserter *inserter, uint32 ordinal)
+void
+hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal)
 {
 	HnswBuildShared *shared = inserter->shared;
 	int level = hnsw_edges_level(&inserter->edges, ordinal);
@@ -555,41 +489,4 @@ insert_node(HnswInserter *inserter, uint32 ordinal)
 			pg_atomic_write_u64(&shared->entry, ((uint64) level << 32) | ordinal);
 		LWLockRelease(&shared->entry_lock.lock);
 	}
-}
-
-void
-hnsw_inserter_run(HnswInserter *inserter, int end_round, void (*progress)(HnswBuildShared *shared))
-{
-	HnswBuildShared *shared = inserter->shared;
-	uint32 count = inserter->edges.node_count;
-	int rounds = hnsw_build_rounds(count);
-	uint64 end_position = (uint64) count * Min(end_round, rounds);
-
-	for (;;)
-	{
-		uint64 position = pg_atomic_fetch_add_u64(&shared->next_position, CLAIM_POSITIONS);
-		uint64 end = Min(position + CLAIM_POSITIONS, end_position);
-		uint64 done = 0;
-
-		if (position >= end_position)
-			break;
-		for (; position < end; position++)
-		{
-			uint32 ordinal = (uint32) (position % count);
-
-			if (round_of_ordinal(ordinal, rounds) != (int) (position / count))
-				continue;
-			CHECK_FOR_INTERRUPTS();
-			if (inserter->edges.uppers[ordinal] != HNSW_UPPER_CONTINUATION)
-				insert_node(inserter, ordinal);
-			done++;
-		}
-		pg_atomic_fetch_add_u64(&shared->done, (int64) done);
-		if (progress != NULL)
-			progress(shared);
-	}
-
-	/* The claim that found the end took positions behind it; who stops early is alone */
-	if (end_round < rounds)
-		pg_atomic_write_u64(&shared->next_position, end_position);
 }

@@ -96,10 +96,12 @@ static void
 insert_serially(HnswBuild *build)
 {
 	HnswBuildShared *shared = palloc(sizeof(HnswBuildShared));
+	HnswInserter *inserter;
 
 	hnsw_build_shared_init(shared, 0);
-	hnsw_inserter_run(hnsw_inserter_create(&build->source, &build->edges, shared, false),
-					  hnsw_build_rounds(build->node_count), report_progress);
+	inserter = hnsw_inserter_create(&build->source, &build->edges, shared, false);
+	hnsw_build_insert_rounds(inserter, &build->edges, shared, hnsw_build_rounds(build->node_count),
+							 report_progress);
 	build->entry = pg_atomic_read_u64(&shared->entry);
 }
 
@@ -175,9 +177,11 @@ insert_in_parallel(HnswBuild *build, int workers)
 	/* Without a shared memory segment this is backend-local memory, and no worker is launched */
 	state = share_state(build, context, parameters_size);
 	inserter = hnsw_inserter_create(&build->source, &build->edges, &state->shared, true);
-	hnsw_inserter_run(inserter, SERIAL_ROUNDS, report_progress);
+	hnsw_build_insert_rounds(inserter, &build->edges, &state->shared, SERIAL_ROUNDS,
+							 report_progress);
 	LaunchParallelWorkers(context);
-	hnsw_inserter_run(inserter, hnsw_build_rounds(build->node_count), report_progress);
+	hnsw_build_insert_rounds(inserter, &build->edges, &state->shared,
+							 hnsw_build_rounds(build->node_count), report_progress);
 	WaitForParallelWorkersToFinish(context);
 	report_progress(&state->shared);
 
@@ -238,8 +242,8 @@ hnsw_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 					  hnsw_meta((IndexMeta *) meta)->m);
 	hnsw_build_source_init(&source, meta, built_array_map(index), parameters);
 
-	hnsw_inserter_run(hnsw_inserter_create(&source, &edges, &state->shared, true),
-					  hnsw_build_rounds(state->node_count), NULL);
+	hnsw_build_insert_rounds(hnsw_inserter_create(&source, &edges, &state->shared, true), &edges,
+							 &state->shared, hnsw_build_rounds(state->node_count), NULL);
 
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
