@@ -8,6 +8,11 @@
  * the work is proportional to the damage.  A node that lost much of its list is
  * also linked to by its new neighbors, since the edges that led to it may have
  * begun at dead nodes.
+ *
+ * The pass sees every list, so it also counts the edges that lead to each node, a
+ * byte a node within maintenance_work_mem.  A node that none leads to any more (its
+ * last one was pruned from a full list, or began at a dead node) is linked to by
+ * its nearest neighbor again.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -32,6 +37,8 @@ typedef struct Repair
 	VisitedSet seen;
 	uint32 best_entry; /* highest live node */
 	int best_level;
+	uint8 *in_degrees; /* of each node on level 0, up to 255; NULL = not counted */
+	uint8 *linkable;   /* bitmap of nodes that edges should lead to */
 } Repair;
 
 static bool
@@ -232,6 +239,84 @@ repair_node(Repair *repair, uint32 ordinal, const HnswNode *node)
 	}
 }
 
+static void
+begin_counting(Repair *repair)
+{
+	uint32 count = repair->vacuum->marked_count;
+
+	if (count / 1024 + count / 8192 > (uint32) maintenance_work_mem)
+		return;
+	repair->in_degrees = MemoryContextAllocExtended(CurrentMemoryContext, count + 1,
+													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	repair->linkable = MemoryContextAllocExtended(CurrentMemoryContext, count / 8 + 1,
+												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* Count a node's edges; those of a list that was repaired are read again. */
+static void
+count_edges(Repair *repair, uint32 ordinal, const HnswNode *node)
+{
+	HnswVacuum *vacuum = repair->vacuum;
+	HnswSlot slot;
+
+	if (repair->in_degrees == NULL || !hnsw_node_is_linkable(node, 0) ||
+		ordinal >= vacuum->marked_count)
+		return;
+	hnsw_vacuum_mark(vacuum, repair->linkable, ordinal);
+	if (has_dead(repair, node->count, node->neighbors))
+	{
+		hnsw_read_node_current(vacuum->reader, ordinal, &slot);
+		node = &slot.node;
+	}
+	for (uint32 i = 0; i < node->count; i++)
+	{
+		uint32 to = node->neighbors[i];
+
+		if (to < vacuum->marked_count && repair->in_degrees[to] < PG_UINT8_MAX)
+			repair->in_degrees[to]++;
+	}
+}
+
+/* Link nodes that no edge was counted to. */
+static void
+link_lost_nodes(Repair *repair)
+{
+	HnswVacuum *vacuum = repair->vacuum;
+	StorageReader *reader = vacuum->reader;
+	MemoryContext outer = MemoryContextSwitchTo(repair->node_context);
+
+	for (uint32 ordinal = 0; repair->in_degrees != NULL && ordinal < vacuum->marked_count;
+		 ordinal++)
+	{
+		HnswSlot slot;
+		HnswList list;
+
+		if (repair->in_degrees[ordinal] > 0 ||
+			!hnsw_vacuum_is_marked(vacuum, repair->linkable, ordinal))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		hnsw_read_node_current(reader, ordinal, &slot);
+		if (!hnsw_node_is_linkable(&slot.node, 0))
+			continue;
+		hnsw_read_list(reader, ordinal, &slot.node, 0, true, &list);
+		if (list.count == 0)
+		{
+			uint32 candidates[4 * HNSW_MAX_M];
+			uint32 count = search_candidates(repair, ordinal, 0, candidates);
+			HnswList found;
+
+			found.count = hnsw_linker_choose(&repair->linker, NULL, ordinal, candidates, count,
+											 vacuum->m, found.ids);
+			if (!hnsw_replace_list(reader, ordinal, &slot.node, 0, &list, &found))
+				continue;
+			list = found;
+		}
+		hnsw_linker_link_back(&repair->linker, ordinal, 0, &list);
+		MemoryContextReset(repair->node_context);
+	}
+	MemoryContextSwitchTo(outer);
+}
+
 /* A dead entry point gives way to the highest live node, if no insert has replaced it already. */
 static void
 replace_dead_entry(Repair *repair)
@@ -264,6 +349,7 @@ hnsw_repair(HnswVacuum *vacuum)
 	visited_set_init(&repair.seen, MAX_CANDIDATES);
 	repair.node_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw repair of a node",
 												ALLOCSET_DEFAULT_SIZES);
+	begin_counting(&repair);
 
 	while (hnsw_next_node_block(&blocks))
 	{
@@ -281,8 +367,10 @@ hnsw_repair(HnswVacuum *vacuum)
 				repair.best_entry = blocks.first_ordinal + i;
 			}
 			repair_node(&repair, blocks.first_ordinal + i, node);
+			count_edges(&repair, blocks.first_ordinal + i, node);
 		}
 		storage_reader_release_pins(vacuum->reader);
 	}
 	replace_dead_entry(&repair);
+	link_lost_nodes(&repair);
 }
