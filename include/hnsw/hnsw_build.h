@@ -159,6 +159,9 @@ extern HnswInserter *hnsw_inserter_create(const HnswBuildSource *source, const H
 										  HnswBuildShared *shared, bool parallel);
 extern void hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal);
 
+/* hnsw_build_lost.c: make an edge lead to every node; when nobody inserts any more */
+extern void hnsw_build_link_lost_nodes(HnswBuild *build);
+
 /* hnsw_build_order.c */
 extern void hnsw_build_shared_init(HnswBuildShared *shared, int tranche);
 /* Level of a node: drawn from its ordinal. */

@@ -174,6 +174,7 @@ build_graph(HnswBuild *build)
 	workers = hnsw_build_count_workers(build);
 	hnsw_build_create_edges(build, workers > 0);
 	hnsw_build_insert_nodes(build, workers);
+	hnsw_build_link_lost_nodes(build);
 }
 
 static void
