@@ -81,6 +81,7 @@ fill_with_discarded(uint32 *chosen, uint32 chosen_count, uint32 count, uint32 ma
 			picked[picked_count++] = i;
 		}
 	}
+	/* cppcheck-suppress uninitvar */
 	memcpy(chosen, picked, picked_count * sizeof(uint32));
 	return picked_count;
 }

@@ -21,14 +21,10 @@ hnsw_search_begin(HnswSearch *search, StorageReader *reader, DistanceMetric metr
 				  const float *vector, uint32 max_ef, bool follow_chains)
 {
 	const IndexMeta *meta = reader->meta;
-	const QuantizerRoutine *quantizer = quantizer_routine(meta->quantizer);
+	const QuantizerRoutine *quantizer = quantizer_routine((QuantizerKind) meta->quantizer);
 
-	if (quantizer == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-						errmsg("index \"%s\" has unknown quantizer %u",
-							   RelationGetRelationName(reader->index), meta->quantizer),
-						errhint("Please REINDEX it.")));
-
+	/* hnsw_meta_check has seen that there is one. */
+	Assert(quantizer != NULL);
 	search->reader = reader;
 	search->metric = metric;
 	search->dimensions = meta->dimensions;
