@@ -48,8 +48,9 @@ sub start_build
 	my %build = (out => '');
 	{
 		local $ENV{PGAPPNAME} = 'build';
-		$build{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
-			'<', \"$settings $slow", '>&', \$build{out});
+		$build{run} = IPC::Run::start(
+			[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $settings, '-c', $slow ],
+			'<', \undef, '>&', \$build{out});
 	}
 	for (1 .. 100 * $PostgreSQL::Test::Utils::timeout_default)
 	{

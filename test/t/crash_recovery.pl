@@ -14,11 +14,14 @@ use Time::HiRes qw(usleep);
 use VectorstoreTest;
 
 my $node = new_cluster('primary', settings => ['restart_after_crash = on']);
-create_items($node, 2000, pool => 5000);
+create_items($node, 1200, pool => 4000);
 create_index($node, storage => 'mmap');
 
 my %script = (
-	insert => 'SELECT take_from_pool();',
+	insert => q(
+		SELECT take_from_pool();
+		\sleep 2 ms
+	),
 	delete => q(
 		DELETE FROM items WHERE id = (SELECT id FROM items
 			WHERE id >= (SELECT min(id) + (random() * (max(id) - min(id)))::int FROM items)
@@ -92,7 +95,7 @@ my @load;
 for my $round (1 .. 2)
 {
 	@load = start_load();
-	wait_for_rows(500);
+	wait_for_rows(300);
 	settle($node) if $round == 2;
 	wait_for_rows(200);
 	my $pid = inserting_backend();
@@ -106,7 +109,7 @@ for my $round (1 .. 2)
 
 # Immediate shutdown.
 @load = start_load();
-wait_for_rows(500);
+wait_for_rows(300);
 $node->stop('immediate');
 finish_pgbench($_, expect_crash => 1) for @load;
 $node->start;
