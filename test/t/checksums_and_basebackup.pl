@@ -104,7 +104,14 @@ close $maps;
 $session->quit;
 checksums_are_right($node, 'after SET TABLESPACE');
 
-# Copies of the database.  Relation numbers are the same in them.
+# A copy of a settled index: its old stamps say that everything is in the file, and nothing is.
+settle($node);
+is(index_info($node, 'settled_share', 'source'), 1, 'the source is settled');
+$node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE source STRATEGY wal_log');
+copy_is_right($node, 'copy', 'copy of a settled index');
+$node->safe_psql('postgres', 'DROP DATABASE copy');
+
+# Copies of a changed one.  Relation numbers are the same in them.
 for my $strategy ('wal_log', 'file_copy')
 {
 	change($node, 'source');
