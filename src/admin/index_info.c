@@ -210,8 +210,8 @@ vectorstore_index_info(PG_FUNCTION_ARGS)
 	describe_what(index, &meta, &row);
 	describe_counts(index, &meta, &row);
 	describe_memory(index, &meta, &row);
-	relation_close(index, NoLock);
-	table_close(table, NoLock);
+	relation_close(index, AccessShareLock);
+	table_close(table, AccessShareLock);
 
 	PG_RETURN_DATUM(
 		HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), row.values, row.nulls)));

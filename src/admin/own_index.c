@@ -106,6 +106,10 @@ own_index_open(Oid index_oid, TablePrivilege privilege, LOCKMODE table_lock, Rel
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("could not find the table of index \"%s\"",
 							   RelationGetRelationName(index))));
+	if (!index->rd_index->indisready)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("index \"%s\" is not ready", RelationGetRelationName(index)),
+						errdetail("It is being built concurrently, or its build has failed.")));
 	if (RELATION_IS_OTHER_TEMP(index))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot access temporary tables of other sessions")));
@@ -126,7 +130,7 @@ own_index_try_open(Oid index_oid, bool wait)
 			UnlockRelationOid(index_oid, AccessShareLock);
 		return NULL;
 	}
-	if (!is_own_index(index) || RelationUsesLocalBuffers(index))
+	if (!is_own_index(index) || RelationUsesLocalBuffers(index) || !index->rd_index->indisready)
 	{
 		relation_close(index, AccessShareLock);
 		return NULL;

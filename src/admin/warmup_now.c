@@ -29,7 +29,7 @@ vectorstore_warmup(PG_FUNCTION_ARGS)
 
 	blocks = warmup_index(index, index_storage_option(index),
 						  kind == WARMUP_LOCK ? WARMUP_LOCK : WARMUP_PREFETCH);
-	relation_close(index, NoLock);
-	table_close(table, NoLock);
+	relation_close(index, AccessShareLock);
+	table_close(table, AccessShareLock);
 	PG_RETURN_INT64((int64) blocks);
 }

@@ -27,6 +27,8 @@
 
 /* Copies of slots that cross page ends take at most this much, if neighbor selection needs no more */
 #define COPIES_SIZE (4 * 1024 * 1024)
+/* Steps of a search between two looks for interrupts */
+#define SECTION_HOPS 64
 
 /*
  * A list that must be pruned keeps this many neighbors.  What is left free takes the next links
@@ -246,10 +248,13 @@ search_section(void *argument)
 	HnswInserter *inserter = argument;
 	BeamEntry *beam = inserter->beam;
 
-	while (inserter->cursor < inserter->beam_count)
+	for (uint32 hops = 0; inserter->cursor < inserter->beam_count; hops++)
 	{
 		uint32 next;
 
+		/* So many reads may be a second of a slow disk: out, to look for interrupts */
+		if (hops == SECTION_HOPS)
+			return;
 		if (inserter->visited.count + inserter->fan > inserter->visited.limit)
 			return;
 		if (beam[inserter->cursor].expanded)
@@ -480,7 +485,10 @@ hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal)
 		const LevelNeighbors *selected = &inserter->selected[at];
 
 		for (uint32 i = 0; i < selected->count; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			link_back(inserter, selected->ordinals[i], at);
+		}
 	}
 
 	if (entry_locked)

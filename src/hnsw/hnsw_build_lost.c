@@ -77,7 +77,10 @@ hnsw_build_link_lost_nodes(HnswBuild *build)
 		if (ordinal % 65536 == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (in_degrees[ordinal] == 0 && edges->uppers[ordinal] != HNSW_UPPER_CONTINUATION)
+		{
+			CHECK_FOR_INTERRUPTS();
 			link_node(edges, in_degrees, ordinal);
+		}
 	}
 	pfree(in_degrees);
 }

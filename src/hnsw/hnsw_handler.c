@@ -58,6 +58,7 @@ fill_routine(IndexAmRoutine *routine)
 	routine->amsupport = INDEX_PROC_COUNT;
 	routine->amcanorderbyop = true;
 	routine->amoptionalkey = true;
+	routine->amusemaintenanceworkmem = true;
 	routine->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	routine->amkeytype = InvalidOid;
 	vs_index_am_set_build_parallel(routine, true);

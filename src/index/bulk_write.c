@@ -124,8 +124,7 @@ begin_data_page(BulkWriter *writer)
 {
 	const PageArrayMeta *array = &writer->meta->arrays[writer->array];
 
-	if (writer->meta->data_block_count >=
-		MaxBlockNumber - 2 - MaxBlockNumber / SETTLE_BLOCKS_PER_MAP)
+	if (writer->meta->data_block_count >= STORAGE_MAX_DATA_BLOCKS)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("index \"%s\" would exceed the maximum size of a relation",
 							   RelationGetRelationName(writer->index))));
@@ -183,12 +182,45 @@ bulk_write_end_array(BulkWriter *writer)
 		page_array_add_run(&writer->meta->arrays[writer->array], writer->first_data_block, blocks);
 }
 
+/*
+ * Through shared buffers, unlike all other pages: an index that is built concurrently is visible
+ * already, and whoever read its block 0 meanwhile has left a page of zeroes there.
+ */
+static void
+write_metapage(BulkWriter *writer)
+{
+	Relation index = writer->index;
+	Page page = writer->batch_pages[0];
+	Buffer buffer;
+
+	memset(page, 0, BLCKSZ);
+	storage_page_init(page, STORAGE_PAGE_META, 0);
+	*StorageMetaPageGet(page) = *writer->meta;
+
+	if (RelationUsesLocalBuffers(index))
+	{
+		vs_page_set_checksum(page, STORAGE_METAPAGE_BLOCK);
+		vs_smgr_write(RelationGetSmgr(index), writer->fork, STORAGE_METAPAGE_BLOCK, page, true);
+		return;
+	}
+
+	buffer =
+		ReadBufferExtended(index, writer->fork, STORAGE_METAPAGE_BLOCK, RBM_ZERO_AND_LOCK, NULL);
+	START_CRIT_SECTION();
+	memcpy(BufferGetPage(buffer), page, BLCKSZ);
+	MarkBufferDirty(buffer);
+	if (writer->needs_wal)
+		log_newpage_buffer(buffer, true);
+	END_CRIT_SECTION();
+	FlushOneBuffer(buffer);
+	UnlockReleaseBuffer(buffer);
+}
+
 void
 bulk_write_finish(BulkWriter *writer)
 {
 	IndexMeta *meta = writer->meta;
 	VsRelFileLocator locator = vs_relation_locator(writer->index);
-	Page page;
 
 	/* An index without data has its first settle map page too */
 	if (writer->next_block == STORAGE_METAPAGE_BLOCK + 1)
@@ -209,15 +241,7 @@ bulk_write_finish(BulkWriter *writer)
 	meta->base_stamp = meta->build_lsn;
 	meta->newest_stamp = InvalidXLogRecPtr;
 
-	page = writer->batch_pages[0];
-	memset(page, 0, BLCKSZ);
-	storage_page_init(page, STORAGE_PAGE_META, 0);
-	*StorageMetaPageGet(page) = *meta;
-	if (writer->needs_wal)
-		log_newpage(&locator, writer->fork, STORAGE_METAPAGE_BLOCK, page, true);
-	vs_page_set_checksum(page, STORAGE_METAPAGE_BLOCK);
-	vs_smgr_write(RelationGetSmgr(writer->index), writer->fork, STORAGE_METAPAGE_BLOCK, page, true);
-
+	write_metapage(writer);
 	smgrimmedsync(RelationGetSmgr(writer->index), writer->fork);
 	pfree(writer);
 }

@@ -114,7 +114,7 @@ array_pages(PlannerInfo *root, const IndexOptInfo *info, const IndexCostSubject 
 		wanted = slots * ceil(1 / per_page);
 
 	/* The array is part of the index, even where the index has not grown to it yet. */
-	return index_pages_fetched(wanted * loop_count, (BlockNumber) array_size,
+	return index_pages_fetched(wanted * loop_count, (BlockNumber) Min(array_size, MaxBlockNumber),
 							   Max(array_size, info->pages), root) /
 		   loop_count;
 }

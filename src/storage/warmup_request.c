@@ -87,22 +87,27 @@ warmup_worker_prepare(BackgroundWorker *worker, const char *main_function)
 	strlcpy(worker->bgw_type, "vectorstore warmup", sizeof(worker->bgw_type));
 }
 
-bool
-warmup_request_worker(Oid index)
+static bool
+register_worker(Oid index)
 {
 	BackgroundWorker worker;
-
-	if (!IsUnderPostmaster)
-		return true;
-	if (!warmup_claim(index))
-		return true;
-	warmup_unclaim(index);
 
 	warmup_worker_prepare(&worker, WARMUP_WORKER_MAIN);
 	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "vectorstore warmup of index %u", index);
 	worker.bgw_main_arg = ObjectIdGetDatum(index);
 	memcpy(worker.bgw_extra, &MyDatabaseId, sizeof(Oid));
 	return RegisterDynamicBackgroundWorker(&worker, NULL);
+}
+
+bool
+warmup_request_worker(Oid index)
+{
+	if (!IsUnderPostmaster)
+		return true;
+	if (!warmup_claim(index))
+		return true;
+	warmup_unclaim(index);
+	return register_worker(index);
 }
 
 void
@@ -125,9 +130,13 @@ transaction_callback(XactEvent event, void *argument)
 	switch (event)
 	{
 		case XACT_EVENT_COMMIT:
-			/* The worker finds the index: the transaction is visible as committed by now. */
+			/*
+			 * The worker finds the index: the transaction is visible as committed by now.  So
+			 * nothing may fail any more, and no claim is tried, which takes a place in the lock
+			 * table; a worker that finds it taken leaves.
+			 */
 			foreach (cell, requests_at_commit)
-				(void) warmup_request_worker(lfirst_oid(cell));
+				(void) register_worker(lfirst_oid(cell));
 			requests_at_commit = NIL;
 			break;
 		case XACT_EVENT_ABORT:
