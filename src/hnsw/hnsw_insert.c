@@ -400,6 +400,23 @@ link_back(HnswLinker *linker, uint32 ordinal, int level, const HnswList *lists)
 		hnsw_linker_link_back(linker, ordinal, at, &lists[at]);
 }
 
+/* The entry point as the only neighbor, for a node to which no search leads anybody. */
+static void
+choose_entry(HnswInsert *insert, uint32 self, HnswList *list)
+{
+	uint32 entry = hnsw_meta(insert->reader->meta)->entry;
+	HnswSlot slot;
+
+	if (entry == INVALID_ORDINAL || entry == self)
+		return;
+	storage_reader_check_ordinal(insert->reader, entry);
+	hnsw_read_node_current(insert->reader, entry, &slot);
+	if (!hnsw_node_is_linkable(&slot.node, 0))
+		return;
+	list->ids[0] = entry;
+	list->count = 1;
+}
+
 /* Look again, for a node that is written but that found no neighbors, and link it. */
 static void
 link_again(HnswInsert *insert, HnswLinker *linker, uint32 ordinal, int level, HnswList *lists)
@@ -416,6 +433,8 @@ link_again(HnswInsert *insert, HnswLinker *linker, uint32 ordinal, int level, Hn
 		HnswList after;
 
 		choose_neighbors(insert, linker, at, ordinal, &after);
+		if (at == 0 && after.count == 0)
+			choose_entry(insert, ordinal, &after);
 		hnsw_read_list(insert->reader, ordinal, &slot.node, at, true, &before);
 		if (hnsw_replace_list(insert->reader, ordinal, &slot.node, at, &before, &after))
 			lists[at] = after;
