@@ -132,6 +132,11 @@ is_right($node, 'copied database after a crash', database => 'copy_crash',
 	storages => ['mmap'], keep_storage => 1);
 $node->safe_psql('postgres', 'DROP DATABASE copy_crash');
 $node->safe_psql('source', 'ALTER INDEX items_index SET TABLESPACE pg_default');
+
+# The whole database in another tablespace, with all its files under their old numbers.
+$node->safe_psql('postgres', 'ALTER DATABASE source SET TABLESPACE elsewhere');
+copy_is_right($node, 'source', 'ALTER DATABASE SET TABLESPACE');
+$node->safe_psql('postgres', 'ALTER DATABASE source SET TABLESPACE pg_default');
 $node->safe_psql('postgres', 'DROP TABLESPACE elsewhere');
 
 # A base backup, while the index has changes that are not in its file.
