@@ -48,6 +48,7 @@ typedef struct HnswEdges
 	uint32 *neighbors; /* level 0: 2m of each node */
 	uint32 *uppers;	   /* of each node: first slot of its upper levels, or HNSW_UPPER_* */
 	uint32 *slots;	   /* upper levels: the node's level, then m neighbors, of each slot */
+	uint8 *in_degrees; /* scratch of hnsw_build_link_lost_nodes(), a byte for each node */
 } HnswEdges;
 
 /* Where the edges lie */

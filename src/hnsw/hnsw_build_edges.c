@@ -6,7 +6,9 @@
  * system's shared memory, it lies in a mapped temporary file: one of
  * PostgreSQL's, so temp_file_limit counts it and it is gone after an error, a
  * cancel or a crash.  The file is written in full before it is mapped, so that
- * a full disk is an error of that write and not a signal later.
+ * a full disk is an error of that write and not a signal later.  (Not so on a
+ * file system that writes changed pages to new places; nor does that help against
+ * a disk that can't be read.  The server restarts then.)
  */
 #include "postgres.h"
 #include "compat.h"
@@ -29,6 +31,9 @@
 /* POSIX shared memory lies here; where there is another implementation, the call fails */
 #define SHARED_MEMORY_DIRECTORY "/dev/shm"
 
+/* The server can't be interrupted while it allocates shared memory, at some 3 GB a second */
+#define SHARED_MEMORY_MAX ((Size) 2 * 1024 * 1024 * 1024)
+
 typedef struct MappedMemory
 {
 	MemoryContextCallback callback;
@@ -41,7 +46,7 @@ edges_size(uint32 node_count, uint32 upper_count, uint16 m)
 {
 	uint64 words = (uint64) node_count * (2 * m + 1) + (uint64) upper_count * (m + 1);
 
-	return words * sizeof(uint32);
+	return words * sizeof(uint32) + node_count;
 }
 
 void
@@ -53,6 +58,7 @@ hnsw_edges_layout(HnswEdges *edges, char *memory, uint32 node_count, uint32 uppe
 	edges->neighbors = (uint32 *) memory;
 	edges->uppers = edges->neighbors + (size_t) node_count * 2 * m;
 	edges->slots = edges->uppers + node_count;
+	edges->in_degrees = (uint8 *) (edges->slots + (size_t) upper_count * (m + 1));
 }
 
 static void
@@ -127,7 +133,7 @@ shared_memory_has_room(Size size)
 {
 	struct statvfs stat;
 
-	if (dynamic_shared_memory_type != DSM_IMPL_POSIX)
+	if (dynamic_shared_memory_type != DSM_IMPL_POSIX || size > SHARED_MEMORY_MAX)
 		return false;
 	if (statvfs(SHARED_MEMORY_DIRECTORY, &stat) != 0)
 		return false;
@@ -147,12 +153,16 @@ create_private(HnswEdgesMemory *memory)
 	fill(memory->address, memory->size);
 }
 
-static void
+/* False where the server has no shared memory segment left. */
+static bool
 create_shared(HnswEdgesMemory *memory)
 {
-	memory->segment = dsm_create(memory->size, 0);
+	memory->segment = dsm_create(memory->size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+	if (memory->segment == NULL)
+		return false;
 	memory->address = dsm_segment_address(memory->segment);
 	fill(memory->address, memory->size);
+	return true;
 }
 
 void
@@ -170,11 +180,8 @@ hnsw_build_create_edges(HnswBuild *build, bool parallel)
 		memory->place = HNSW_EDGES_PRIVATE;
 		create_private(memory);
 	}
-	else if (fits && shared_memory_has_room(memory->size))
-	{
+	else if (fits && shared_memory_has_room(memory->size) && create_shared(memory))
 		memory->place = HNSW_EDGES_SHARED;
-		create_shared(memory);
-	}
 	else
 	{
 		memory->place = HNSW_EDGES_FILE;

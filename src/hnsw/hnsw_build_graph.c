@@ -437,8 +437,8 @@ begin_section(void *argument)
 	source->quantizer->prepare_query(source->parameters, source->metric, inserter->vector,
 									 source->dimensions, inserter->query);
 	inserter->slots[0] = code_slot(inserter, entry, 0);
-	source->quantizer->distances(inserter->query, inserter->slots, 1,
-								 &inserter->beam[0].candidate.distance);
+	source->quantizer->distances(inserter->query, inserter->slots, 1, inserter->distances);
+	inserter->beam[0].candidate.distance = ordered_distance(inserter->distances[0]);
 }
 
 void

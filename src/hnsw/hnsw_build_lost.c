@@ -7,7 +7,7 @@
  * to them: no search would find their rows.  Each such node takes the place of a
  * neighbor's last edge whose end other edges lead to as well.
  *
- * Runs after the workers have gone, on edges in memory; a byte for each node.
+ * Runs after the workers have gone; its byte for each node lies with the edges.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -57,10 +57,10 @@ void
 hnsw_build_link_lost_nodes(HnswBuild *build)
 {
 	const HnswEdges *edges = &build->edges;
-	uint8 *in_degrees = MemoryContextAllocExtended(CurrentMemoryContext, edges->node_count,
-												   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	uint8 *in_degrees = edges->in_degrees;
 	uint32 max = 2 * edges->m;
 
+	memset(in_degrees, 0, edges->node_count);
 	for (uint32 ordinal = 0; ordinal < edges->node_count; ordinal++)
 	{
 		const uint32 *list = hnsw_edges_list(edges, ordinal, 0);
@@ -82,5 +82,4 @@ hnsw_build_link_lost_nodes(HnswBuild *build)
 			link_node(edges, in_degrees, ordinal);
 		}
 	}
-	pfree(in_degrees);
 }

@@ -4,10 +4,13 @@
  *		blocks, reservoir on rows).
  *
  * Two looks: some blocks tell how many vectors a block holds, that and the
- * number of blocks gives the estimate and the number of blocks to sample.
+ * number of blocks gives the estimate and the number of blocks to sample.  Blocks
+ * are drawn in short stretches.
  */
 #include "postgres.h"
 #include "compat.h"
+
+#include <math.h>
 
 #include "access/tableam.h"
 #include "common/pg_prng.h"
@@ -17,9 +20,11 @@
 
 #include "index/row_sample.h"
 
-/* Blocks of the first look */
-#define PROBE_BLOCKS 64
-#define SEED		 UINT64CONST(0x726F772073616D70)
+/* Consecutive blocks that are looked at together: each look begins a scan of the table */
+#define STRETCH_BLOCKS 16
+/* Stretches of the first look */
+#define PROBE_STRETCHES 8
+#define SEED			UINT64CONST(0x726F772073616D70)
 
 typedef struct SampleState
 {
@@ -55,26 +60,28 @@ take_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 	memcpy((char *) state->sample->vectors + at * size, state->vector, size);
 }
 
-/* Show the rows of `count` blocks to take_row(); returns the blocks looked at. */
+/* Show the rows of `count` stretches of blocks to take_row(); returns the blocks looked at. */
 static BlockNumber
-sample_blocks(Relation heap, Relation index, IndexInfo *index_info, BlockNumber blocks,
-			  BlockNumber count, SampleState *state)
+sample_stretches(Relation heap, Relation index, IndexInfo *index_info, BlockNumber blocks,
+				 double count, SampleState *state)
 {
+	BlockNumber stretches = blocks / STRETCH_BLOCKS + (blocks % STRETCH_BLOCKS != 0);
 	BlockSamplerData sampler;
 	BlockNumber done = 0;
 
 	state->seen = 0;
 	state->sample->count = 0;
-	BlockSampler_Init(&sampler, blocks, (int) Min(count, (BlockNumber) INT_MAX),
+	BlockSampler_Init(&sampler, stretches, (int) Min(count, (double) INT_MAX),
 					  (uint32) pg_prng_uint64(&state->random));
 	while (BlockSampler_HasMore(&sampler))
 	{
-		BlockNumber block = BlockSampler_Next(&sampler);
+		BlockNumber first = BlockSampler_Next(&sampler) * STRETCH_BLOCKS;
+		BlockNumber length = Min(blocks - first, STRETCH_BLOCKS);
 
 		CHECK_FOR_INTERRUPTS();
-		table_index_build_range_scan(heap, index, index_info, false, false, false, block, 1,
+		table_index_build_range_scan(heap, index, index_info, false, false, false, first, length,
 									 take_row, state, NULL);
-		done++;
+		done += length;
 	}
 	return done;
 }
@@ -98,15 +105,15 @@ row_sample_take(Relation heap, Relation index, IndexInfo *index_info, const Inde
 
 	if (blocks > 0)
 	{
-		looked_at = sample_blocks(heap, index, index_info, blocks, PROBE_BLOCKS, &state);
+		looked_at = sample_stretches(heap, index, index_info, blocks, PROBE_STRETCHES, &state);
 		density = (double) state.seen / looked_at;
 		if (looked_at < blocks && sample->count < state.capacity)
 		{
 			/* A little more than needed; where rows are very few, not the whole heap */
 			double needed = state.capacity * 1.1 / Max(density, 1.0);
 
-			looked_at = sample_blocks(heap, index, index_info, blocks,
-									  (BlockNumber) Min(needed, (double) blocks), &state);
+			looked_at = sample_stretches(heap, index, index_info, blocks,
+										 ceil(needed / STRETCH_BLOCKS), &state);
 			density = (double) state.seen / looked_at;
 		}
 		sample->row_estimate = density * blocks;
