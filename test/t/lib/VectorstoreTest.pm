@@ -514,8 +514,8 @@ sub temporary_files
 # The command ends with an ERROR that matches, and the server lives.  Two tests.
 sub fails_with
 {
-	my ($node, $command, $pattern, $what) = @_;
-	my ($status, undef, $errors) = $node->psql('postgres', $command);
+	my ($node, $command, $pattern, $what, $database) = @_;
+	my ($status, undef, $errors) = $node->psql($database // 'postgres', $command);
 	ok($status != 0 && $errors =~ $pattern, $what) or diag("status $status: $errors");
 	is($node->safe_psql('postgres', 'SELECT 1'), 1, "$what: the server lives");
 	return;
