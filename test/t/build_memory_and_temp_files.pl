@@ -118,7 +118,7 @@ for my $workers (0, 2)
 	is($build->{out}, '', "$what: the build ends well");
 	# The vectors are 8 MB, the edges 2 MB; 1 MB is allowed, and a backend has some of its own.
 	note("$what: private memory at most $most kB");
-	cmp_ok($most, '<', 14 * 1024, "$what: private memory stays small");
+	cmp_ok($most, '<', 8 * 1024, "$what: private memory stays small");
 	is(join(' ', temporary_files($node)), '', "$what: no temporary file is left");
 	ok($node->log_contains('temporary file: path'), "$what: there was one") if $workers == 0;
 	is_right($node, "$what, small memory", storages => ['mmap'], recall => 0.98);

@@ -16,7 +16,8 @@ my $node = new_cluster('primary');
 create_items($node, 4000, pool => 8000);
 create_index($node, storage => 'mmap');
 
-# Rows whose deletion is over before the snapshots below are taken: vacuum may free their slots.
+# Rows whose deletion is over before the snapshots below are taken: vacuum may free their slots.  All
+# but a few of them come back: vacuum leaves out pages of the table that somebody holds just then.
 sub replace_a_third
 {
 	my ($round) = @_;
@@ -32,10 +33,10 @@ sub replace_a_third
 for my $round (1 .. 2)
 {
 	my ($blocks, $deleted) = replace_a_third($round);
-	$node->safe_psql('postgres', 'VACUUM items');
+	$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items');
 	is_right($node, "round $round, vacuumed");
 	check_index($node, "round $round, vacuumed");
-	$node->safe_psql('postgres', "SELECT take_from_pool() FROM generate_series(1, $deleted)");
+	$node->safe_psql('postgres', "SELECT take_from_pool() FROM generate_series(1, $deleted - 100)");
 	is(index_file_blocks($node), $blocks, "round $round: the file has not grown by as many inserts");
 	is_right($node, "round $round, reused, before a checkpoint");
 	settle($node);
@@ -69,9 +70,9 @@ for my $storage (storages())
 	$snapshot->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
 	my $rows = $snapshot->query_safe('SELECT count(*) FROM items');
 
-	$node->safe_psql('postgres', 'VACUUM items');
+	$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items');
 	$fetched .= "\n" . $cursor->query_safe('FETCH 3 FROM slow');
-	$node->safe_psql('postgres', "SELECT take_from_pool() FROM generate_series(1, $deleted)");
+	$node->safe_psql('postgres', "SELECT take_from_pool() FROM generate_series(1, $deleted - 100)");
 	is(index_file_blocks($node), $blocks, "$storage: slots are reused beside old snapshots");
 	$fetched .= "\n" . $cursor->query_safe('FETCH 10 FROM slow');
 	settle($node);
