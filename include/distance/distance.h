@@ -31,7 +31,9 @@ typedef enum DistanceMetric
 	DISTANCE_L2,
 	DISTANCE_INNER_PRODUCT,
 	DISTANCE_COSINE,
-	DISTANCE_L1
+	DISTANCE_L1,
+	DISTANCE_HAMMING, /* of bit strings, as the next one */
+	DISTANCE_JACCARD
 } DistanceMetric;
 
 /*
@@ -104,7 +106,7 @@ extern void distance_kernels_choose(void); /* from _PG_init() */
 /* All sets that this machine can run, the scalar one first and the chosen one last. */
 extern const DistanceKernels *const *distance_kernels_available(uint32_t *count);
 
-/* The batch function for a metric on raw vectors (normalized by the caller for the cosine). */
+/* The batch function for a metric on raw float32 vectors (normalized by the caller for the cosine). */
 static inline DistanceBatch
 distance_batch_function(DistanceMetric metric)
 {
@@ -114,8 +116,7 @@ distance_batch_function(DistanceMetric metric)
 			return distance_kernels->l2_squared_batch;
 		case DISTANCE_L1:
 			return distance_kernels->l1_batch;
-		case DISTANCE_INNER_PRODUCT:
-		case DISTANCE_COSINE:
+		default:
 			break;
 	}
 	return distance_kernels->negative_inner_product_batch;
@@ -131,8 +132,7 @@ distance_between(DistanceMetric metric, const float *a, const float *b, uint32_t
 			return distance_kernels->l2_squared(a, b, dimensions);
 		case DISTANCE_L1:
 			return distance_kernels->l1(a, b, dimensions);
-		case DISTANCE_INNER_PRODUCT:
-		case DISTANCE_COSINE:
+		default:
 			break;
 	}
 	return -distance_kernels->inner_product(a, b, dimensions);

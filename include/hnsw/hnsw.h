@@ -103,7 +103,6 @@ extern IndexScanDesc hnsw_begin_scan(Relation index, int nkeys, int norderbys);
 extern void
 hnsw_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 extern bool hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
-extern void hnsw_end_scan(IndexScanDesc scan);
 
 /* hnsw_vacuum.c */
 extern IndexBulkDeleteResult *

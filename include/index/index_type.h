@@ -10,7 +10,7 @@
 #ifndef INDEX_INDEX_TYPE_H
 #define INDEX_INDEX_TYPE_H
 
-#include "distance/distance.h"
+#include "index/vector_type.h"
 #include "utils/relcache.h"
 
 #define INDEX_DISTANCE_PROC 1
@@ -22,8 +22,10 @@
 
 typedef struct IndexType
 {
+	const VectorTypeRoutine *vector_type;
 	DistanceMetric metric; /* DISTANCE_COSINE where vectors are normalized */
 	uint32 dimensions;
+	uint32 vector_size; /* bytes of a stored vector */
 	Oid collation;
 } IndexType;
 
@@ -32,11 +34,35 @@ typedef struct IndexType
 extern void index_type_get(Relation index, IndexType *type);
 
 /*
- * A column value or query as `type->dimensions` float32, normalized for cosine.  ERROR for other
- * dimensions, in the words of a distance operator.  False where the value can't be indexed: a zero
- * vector under cosine; `vector` holds zeros then.  `value` may be toasted; no memory is kept but
- * `vector`.
+ * A column value or query in the form that slots have, type->vector_size bytes (index/vector_type.h);
+ * false where it can't be indexed.
  */
-extern bool index_type_form_vector(const IndexType *type, Datum value, float *vector);
+static inline bool
+index_type_form_vector(const IndexType *type, Datum value, void *vector)
+{
+	return type->vector_type->form(value, type->dimensions, type->metric == DISTANCE_COSINE,
+								   vector);
+}
+
+static inline void
+index_type_to_floats(const IndexType *type, const void *vector, float *floats)
+{
+	type->vector_type->to_floats(vector, type->dimensions, floats);
+}
+
+/* Between two stored vectors. */
+static inline float
+index_type_distance(const IndexType *type, const void *a, const void *b)
+{
+	return type->vector_type->distance(type->metric, a, b, type->dimensions);
+}
+
+/* From a stored vector (the query) to a batch of them. */
+static inline void
+index_type_distances(const IndexType *type, const void *query, const void *const *vectors,
+					 uint32 count, float *distances)
+{
+	type->vector_type->distances(type->metric, query, vectors, count, type->dimensions, distances);
+}
 
 #endif

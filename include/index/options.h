@@ -46,7 +46,8 @@ extern void index_options_check(const IndexOptions *options);
 /* The options in force. */
 extern StorageKind index_storage_option(Relation index);
 extern WarmupKind index_warmup_option(Relation index);
-extern QuantizerKind index_quantizer_option(Relation index, uint32 dimensions);
+/* `quantizable`: the element type has a float32 form; auto means none where it has not. */
+extern QuantizerKind index_quantizer_option(Relation index, uint32 dimensions, bool quantizable);
 
 /* What storage is without a reloption, and what quantizer = auto means. */
 extern StorageKind index_storage_default(void);
@@ -56,24 +57,46 @@ extern QuantizerKind index_quantizer_default(uint32 dimensions);
  * A setting whose name is pgvector's (hnsw.ef_search and the like).  Both libraries may be loaded
  * into one backend, and PostgreSQL lets a name be defined once:
  *
- * - where pgvector was first, its variable is ours too: shared_setting_get_int() reads it;
+ * - where pgvector was first, its variable is ours too: the functions below read it;
  * - at server start (shared_preload_libraries) we don't define the name, or pgvector could be
  *   loaded nowhere on that server; it is defined in the backend that first uses an index of ours.
  */
-typedef struct SharedIntSetting
+typedef enum SharedSettingKind
+{
+	SHARED_SETTING_INT,
+	SHARED_SETTING_REAL,
+	SHARED_SETTING_ENUM
+} SharedSettingKind;
+
+typedef struct SharedSetting
 {
 	const char *name;
 	const char *description;
-	int default_value;
-	int min;
-	int max;
+	SharedSettingKind kind;
+	double default_value; /* of an enum: the number of the name */
+	double min;
+	double max;
+	const struct config_enum_entry *names; /* of an enum */
+
+	/* set by the functions below */
 	bool defined; /* by us or by another library */
-	bool foreign; /* by another library: `value` is not used */
-	int value;
-} SharedIntSetting;
+	bool foreign; /* by another library: the values are not used */
+	int int_value;
+	double real_value;
+} SharedSetting;
 
 /* From _PG_init; does nothing while the server preloads libraries. */
-extern void shared_setting_define_int(SharedIntSetting *setting);
-extern int shared_setting_get_int(SharedIntSetting *setting);
+extern void shared_setting_define(SharedSetting *setting);
+/* The value of an int or enum setting, and of a real one. */
+extern int shared_setting_get_int(SharedSetting *setting);
+extern double shared_setting_get_real(SharedSetting *setting);
+
+/* Values of hnsw.iterative_scan and its like */
+typedef enum IterativeScan
+{
+	ITERATIVE_SCAN_OFF = 0,
+	ITERATIVE_SCAN_RELAXED = 1,
+	ITERATIVE_SCAN_STRICT = 2
+} IterativeScan;
 
 #endif

@@ -90,6 +90,10 @@ metric_name(DistanceMetric metric)
 			return "cosine";
 		case DISTANCE_L1:
 			return "l1";
+		case DISTANCE_HAMMING:
+			return "hamming";
+		case DISTANCE_JACCARD:
+			return "jaccard";
 	}
 	return "unknown";
 }

@@ -9,9 +9,10 @@
 
 static relopt_kind hnsw_relopt_kind;
 
-static SharedIntSetting ef_search_setting = {
+static SharedSetting ef_search_setting = {
 	.name = "hnsw.ef_search",
 	.description = "Number of candidates that a search of an hnsw index keeps.",
+	.kind = SHARED_SETTING_INT,
 	.default_value = HNSW_DEFAULT_EF_SEARCH,
 	.min = HNSW_MIN_EF_SEARCH,
 	.max = HNSW_MAX_EF_SEARCH,
@@ -29,7 +30,7 @@ hnsw_init(void)
 					  HNSW_DEFAULT_EF_CONSTRUCTION, HNSW_MIN_EF_CONSTRUCTION,
 					  HNSW_MAX_EF_CONSTRUCTION, AccessExclusiveLock);
 
-	shared_setting_define_int(&ef_search_setting);
+	shared_setting_define(&ef_search_setting);
 }
 
 bytea *

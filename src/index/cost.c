@@ -79,7 +79,7 @@ index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, IndexCos
 
 	if (index != NULL)
 	{
-		quantizer = index_quantizer_option(index, subject->dimensions);
+		quantizer = index_quantizer_option(index, subject->dimensions, true);
 		subject->storage = index->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT
 							   ? index_storage_option(index)
 							   : STORAGE_BUFFER_POOL;

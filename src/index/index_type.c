@@ -1,6 +1,6 @@
 /*
  * index/index_type.c
- *		An index's column: dimensions and metric; values as plain float32 arrays.
+ *		An index's column: element type, dimensions and metric.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -9,25 +9,26 @@
 #include "commands/defrem.h"
 #include "index/index_type.h"
 #include "storage/metapage.h"
-#include "types/float_arithmetic.h"
 #include "types/vector.h"
 
-typedef struct KnownMetric
+/* An operator class is known by its support functions. */
+typedef struct KnownClass
 {
 	PGFunction distance;
 	bool normalizes; /* the operator class has a norm function */
+	VectorTypeKind kind;
 	DistanceMetric metric;
-} KnownMetric;
+} KnownClass;
 
-static const KnownMetric known_metrics[] = {
-	{vector_l2_squared_distance, false, DISTANCE_L2},
-	{vector_negative_inner_product, false, DISTANCE_INNER_PRODUCT},
-	{vector_negative_inner_product, true, DISTANCE_COSINE},
-	{l1_distance, false, DISTANCE_L1},
+static const KnownClass known_classes[] = {
+	{vector_l2_squared_distance, false, VECTOR_TYPE_VECTOR, DISTANCE_L2},
+	{vector_negative_inner_product, false, VECTOR_TYPE_VECTOR, DISTANCE_INNER_PRODUCT},
+	{vector_negative_inner_product, true, VECTOR_TYPE_VECTOR, DISTANCE_COSINE},
+	{l1_distance, false, VECTOR_TYPE_VECTOR, DISTANCE_L1},
 };
 
-static DistanceMetric
-find_metric(Relation index)
+static const KnownClass *
+find_class(Relation index)
 {
 	PGFunction distance = NULL;
 	bool normalizes = OidIsValid(index_getprocid(index, 1, INDEX_NORM_PROC));
@@ -35,10 +36,10 @@ find_metric(Relation index)
 	if (OidIsValid(index_getprocid(index, 1, INDEX_DISTANCE_PROC)))
 		distance = index_getprocinfo(index, 1, INDEX_DISTANCE_PROC)->fn_addr;
 
-	for (size_t i = 0; i < lengthof(known_metrics); i++)
+	for (size_t i = 0; i < lengthof(known_classes); i++)
 	{
-		if (known_metrics[i].distance == distance && known_metrics[i].normalizes == normalizes)
-			return known_metrics[i].metric;
+		if (known_classes[i].distance == distance && known_classes[i].normalizes == normalizes)
+			return &known_classes[i];
 	}
 
 	ereport(
@@ -68,6 +69,8 @@ void
 index_type_get(Relation index, IndexType *type)
 {
 	int32 dimensions = get_dimensions(index);
+	const KnownClass *known = find_class(index);
+	const VectorTypeRoutine *routine = vector_type_routine(known->kind);
 
 	/* Without them slots have no size; a column of mixed dimensions has no distances either. */
 	if (dimensions < 0)
@@ -75,34 +78,14 @@ index_type_get(Relation index, IndexType *type)
 						errmsg("column does not have dimensions"),
 						errhint("Declare the column with a number of dimensions, such as "
 								"vector(3), or index an expression with such a cast.")));
-	if (dimensions > VECTOR_MAX_DIM)
+	if ((uint32) dimensions > routine->max_dimensions)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("column cannot have more than %d dimensions for %s index",
-							   VECTOR_MAX_DIM, get_am_name(index->rd_rel->relam))));
+						errmsg("column cannot have more than %u dimensions for %s index",
+							   routine->max_dimensions, get_am_name(index->rd_rel->relam))));
 
+	type->vector_type = routine;
+	type->metric = known->metric;
 	type->dimensions = (uint32) dimensions;
+	type->vector_size = routine->slot_size((uint32) dimensions);
 	type->collation = index->rd_indcollation[0];
-	type->metric = find_metric(index);
-}
-
-bool
-index_type_form_vector(const IndexType *type, Datum value, float *vector)
-{
-	Vector *input = DatumGetVectorP(value);
-	bool indexable = true;
-
-	if ((uint32) input->dim != type->dimensions)
-		element_type_report_different(&vector_element_type, (int) type->dimensions, input->dim);
-
-	if (type->metric == DISTANCE_COSINE)
-	{
-		float_normalize(input->x, vector, input->dim);
-		indexable = float_norm(vector, input->dim) > 0;
-	}
-	else
-		memcpy(vector, input->x, type->dimensions * sizeof(float));
-
-	if ((Pointer) input != DatumGetPointer(value))
-		pfree(input);
-	return indexable;
 }

@@ -88,12 +88,13 @@ index_warmup_option(Relation index)
 }
 
 QuantizerKind
-index_quantizer_option(Relation index, uint32 dimensions)
+index_quantizer_option(Relation index, uint32 dimensions, bool quantizable)
 {
 	int quantizer = get_options(index)->quantizer;
 
-	return quantizer == OPTION_UNSET ? index_quantizer_default(dimensions)
-									 : (QuantizerKind) quantizer;
+	if (quantizer != OPTION_UNSET)
+		return (QuantizerKind) quantizer;
+	return quantizable ? index_quantizer_default(dimensions) : QUANTIZER_NONE;
 }
 
 /*

@@ -1,8 +1,8 @@
 /*
- * hnsw/hnsw_validate.c
- *		Is an operator class fit for hnsw?  (amvalidate)
+ * index/index_validate.c
+ *		Is an operator class fit for one of our access methods?  (amvalidate)
  *
- * An operator family of hnsw has for each type one distance operator, for ordering, whose result
+ * An operator family of ours has for each type one distance operator, for ordering, whose result
  * sorts as float8 does; support function 1, the distance that the index is built with; and maybe
  * support function 2, the norm by which vectors are divided before they are stored.  There is
  * nothing across types.
@@ -17,8 +17,9 @@
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
-#include "hnsw/hnsw.h"
-#include "hnsw/hnsw_handler.h"
+#include "commands/defrem.h"
+#include "index/index_handler.h"
+#include "index/index_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -30,6 +31,7 @@ typedef struct Validation
 {
 	char *class_name;
 	char *family_name;
+	char *method_name;
 	Oid family;
 	Oid type; /* the operator class's input type */
 	CatCList *operators;
@@ -41,18 +43,20 @@ typedef struct Validation
 static void
 report_member(Validation *validation, const char *fault, const char *member, int number)
 {
-	ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				   errmsg("operator family \"%s\" of access method hnsw contains %s: %s, number %d",
-						  validation->family_name, fault, member, number)));
+	ereport(INFO,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("operator family \"%s\" of access method %s contains %s: %s, number %d",
+					validation->family_name, validation->method_name, fault, member, number)));
 	validation->valid = false;
 }
 
 static void
 report_missing(Validation *validation, const char *what, Oid type)
 {
-	ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				   errmsg("operator family \"%s\" of access method hnsw is missing %s for type %s",
-						  validation->family_name, what, format_type_be(type))));
+	ereport(INFO,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("operator family \"%s\" of access method %s is missing %s for type %s",
+					validation->family_name, validation->method_name, what, format_type_be(type))));
 	validation->valid = false;
 }
 
@@ -132,8 +136,9 @@ check_completeness(Validation *validation)
 	{
 		ereport(INFO,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("operator class \"%s\" of access method hnsw has no members for type %s",
-						validation->class_name, format_type_be(validation->type))));
+				 errmsg("operator class \"%s\" of access method %s has no members for type %s",
+						validation->class_name, validation->method_name,
+						format_type_be(validation->type))));
 		validation->valid = false;
 	}
 }
@@ -153,7 +158,7 @@ copy_family_name(Oid family)
 }
 
 bool
-hnsw_validate(Oid operator_class)
+index_validate(Oid operator_class)
 {
 	HeapTuple class_tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(operator_class));
 	Form_pg_opclass class_form;
@@ -167,6 +172,7 @@ hnsw_validate(Oid operator_class)
 	validation.family = class_form->opcfamily;
 	validation.family_name = copy_family_name(validation.family);
 	validation.type = class_form->opcintype;
+	validation.method_name = get_am_name(class_form->opcmethod);
 	ReleaseSysCache(class_tuple);
 
 	validation.operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(validation.family));

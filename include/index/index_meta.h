@@ -1,0 +1,35 @@
+/*
+ * index/index_meta.h
+ *		The part of the metapage that all methods have: column, quantizer, the
+ *		arrays of vectors, codes and parameters.
+ */
+#ifndef INDEX_INDEX_META_H
+#define INDEX_INDEX_META_H
+
+#include "index/index_type.h"
+#include "quantizer/quantizer.h"
+#include "storage/page_array.h"
+
+/*
+ * Begin the metadata of an index that is about to be built: all but the method's own.  No array has
+ * a run yet: bulk_write.c adds them as it writes the arrays, and an empty index keeps its arrays
+ * without runs until the first insert grows them.
+ */
+extern void index_meta_init(Relation index, const IndexType *type, IndexMethod method,
+							QuantizerKind quantizer, IndexMeta *meta);
+
+/*
+ * ERROR (ERRCODE_INDEX_CORRUPTED) where a metapage does not fit the index's column or itself;
+ * `method_fits` is the verdict on the method's own part.
+ */
+extern void index_meta_check(Relation index, const IndexType *type, IndexMethod method,
+							 const IndexMeta *meta, bool method_fits);
+
+/* The quantizer that made the codes of this index, after index_meta_check(). */
+static inline const QuantizerRoutine *
+index_meta_quantizer(const IndexMeta *meta)
+{
+	return quantizer_routine((QuantizerKind) meta->quantizer);
+}
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * index/index_meta.c
+ *		The shared part of the metapage: made for an index that is about to be
+ *		built, checked before anything relies on it.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "index/index_meta.h"
+
+void
+index_meta_init(Relation index, const IndexType *type, IndexMethod method, QuantizerKind quantizer,
+				IndexMeta *meta)
+{
+	const QuantizerRoutine *routine = quantizer_routine(quantizer);
+	uint32 dimensions = type->dimensions;
+
+	if (routine == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("unrecognized quantizer %d", (int) quantizer)));
+	if (quantizer != QUANTIZER_NONE && type->vector_type->to_floats == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("quantizer \"%s\" does not support type %s", routine->name,
+							   type->vector_type->name),
+						errhint("Use quantizer = none.")));
+
+	memset(meta, 0, sizeof(IndexMeta));
+	meta->magic = STORAGE_MAGIC;
+	meta->format_version = STORAGE_FORMAT_VERSION;
+	meta->method = (uint16) method;
+	meta->dimensions = dimensions;
+	meta->element_type = (uint16) type->vector_type->kind;
+	meta->metric = (uint16) type->metric;
+	meta->quantizer = (uint16) quantizer;
+	meta->layout_version = 1;
+	meta->free_head = INVALID_ORDINAL;
+
+	page_array_init(&meta->arrays[PAGE_ARRAY_VECTORS], type->vector_size, false);
+	if (quantizer != QUANTIZER_NONE)
+	{
+		size_t parameters = routine->parameters_size(dimensions);
+
+		page_array_init(&meta->arrays[PAGE_ARRAY_CODES],
+						(uint32) TYPEALIGN(4, routine->code_size(dimensions)), false);
+		if (parameters > 0)
+			page_array_init(&meta->arrays[PAGE_ARRAY_PARAMETERS], (uint32) TYPEALIGN(4, parameters),
+							false);
+	}
+}
+
+void
+index_meta_check(Relation index, const IndexType *type, IndexMethod method, const IndexMeta *meta,
+				 bool method_fits)
+{
+	const QuantizerRoutine *quantizer = index_meta_quantizer(meta);
+
+	if (!method_fits || meta->method != (uint16) method || quantizer == NULL ||
+		meta->dimensions != type->dimensions || meta->metric != (uint16) type->metric ||
+		meta->element_type != (uint16) type->vector_type->kind ||
+		meta->arrays[PAGE_ARRAY_VECTORS].slot_size != type->vector_size ||
+		(quantizer->kind != QUANTIZER_NONE && type->vector_type->to_floats == NULL) ||
+		(!quantizer->exact &&
+		 meta->arrays[PAGE_ARRAY_CODES].slot_size < quantizer->code_size(meta->dimensions)))
+		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+						errmsg("metapage of index \"%s\" does not fit the index",
+							   RelationGetRelationName(index)),
+						errhint("Please REINDEX it.")));
+}

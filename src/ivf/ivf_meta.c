@@ -1,0 +1,38 @@
+/*
+ * ivf/ivf_meta.c
+ *		The ivf part of the metapage.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "index/index_meta.h"
+#include "ivf/ivf.h"
+
+void
+ivf_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
+{
+	index_meta_init(index, type, INDEX_METHOD_IVF, ivf_quantizer_option(index, type), meta);
+	page_array_init(&meta->arrays[IVF_ENTRIES], sizeof(IvfEntry), true);
+	page_array_init(&meta->arrays[IVF_EXTENTS], sizeof(IvfExtent), true);
+	page_array_init(&meta->arrays[IVF_CENTROIDS], type->dimensions * sizeof(float), false);
+
+	StaticAssertStmt(sizeof(IvfMeta) <= METHOD_META_SIZE, "ivf metadata must fit the metapage");
+	*ivf_meta(meta) = (IvfMeta){.lists = 1, .extent_count = 1, .trained_on = 0};
+}
+
+void
+ivf_meta_check(Relation index, const IndexType *type, const IndexMeta *meta)
+{
+	const IvfMeta *ivf = ivf_meta(meta);
+	const PageArrayMeta *entries = &meta->arrays[IVF_ENTRIES];
+	const PageArrayMeta *extents = &meta->arrays[IVF_EXTENTS];
+	const PageArrayMeta *centroids = &meta->arrays[IVF_CENTROIDS];
+	bool fits = ivf->lists >= IVF_MIN_LISTS && ivf->lists <= IVF_MAX_LISTS &&
+				ivf->extent_count >= ivf->lists && ivf->extent_count <= extents->capacity &&
+				ivf->lists <= centroids->capacity && meta->ordinal_count <= entries->capacity &&
+				entries->slot_size == sizeof(IvfEntry) && entries->slots_per_page != 0 &&
+				extents->slot_size == sizeof(IvfExtent) && extents->slots_per_page != 0 &&
+				centroids->slot_size == type->dimensions * sizeof(float);
+
+	index_meta_check(index, type, INDEX_METHOD_IVF, meta, fits);
+}
