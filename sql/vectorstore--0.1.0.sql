@@ -257,6 +257,24 @@ CREATE OPERATOR CLASS vector_ops
 	OPERATOR 5 >,
 	FUNCTION 1 vector_cmp(vector, vector);
 
+-- functions and operators of bit
+
+CREATE FUNCTION hamming_distance(bit, bit) RETURNS float8
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION jaccard_distance(bit, bit) RETURNS float8
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE OPERATOR <~> (
+	LEFTARG = bit, RIGHTARG = bit, FUNCTION = hamming_distance,
+	COMMUTATOR = <~>
+);
+
+CREATE OPERATOR <%> (
+	LEFTARG = bit, RIGHTARG = bit, FUNCTION = jaccard_distance,
+	COMMUTATOR = <%>
+);
+
 -- access methods
 
 CREATE FUNCTION hnswhandler(internal) RETURNS index_am_handler

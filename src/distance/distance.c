@@ -6,6 +6,7 @@
  * (XGETBV) whether it saves their registers; it answers no unless both are so.
  */
 #include "kernels.h"
+#include "distance/bit_distance.h"
 
 #include <stdbool.h>
 
@@ -56,6 +57,7 @@ distance_kernels_choose(void)
 	const DistanceKernels *const *sets = distance_kernels_available(&count);
 
 	distance_kernels = sets[count - 1];
+	bit_kernels_choose();
 }
 
 #define CACHE_LINE	   64
