@@ -207,7 +207,10 @@ check_tap()
 		if [ "$status" != 0 ]; then
 			show_failure "$work/tap/$name.log" 80
 			for log in "$work/tap/$name"/tmp_check/log/*.log "$work/tap/$name"/log/*.log; do
-				[ ! -f "$log" ] || show_failure "$log" 30
+				[ -f "$log" ] || continue
+				show_failure "$log" 30
+				echo "---- errors in $(basename "$log")"
+				grep -E 'FATAL|PANIC|TRAP|terminated by signal' "$log" | tail -n 20 || true
 			done
 		fi
 	done

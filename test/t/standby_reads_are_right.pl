@@ -14,7 +14,7 @@ use VectorstoreTest;
 
 my $primary = new_cluster('primary',
 	init => { allows_streaming => 1 },
-	settings => [ "wal_consistency_checking = 'generic'", 'wal_keep_size = 2GB' ]);
+	settings => [ "wal_consistency_checking = 'generic'" ]);
 $primary->safe_psql('postgres', 'CREATE EXTENSION pg_buffercache');
 $primary->backup('base');
 

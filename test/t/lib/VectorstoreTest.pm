@@ -101,6 +101,9 @@ sub new_cluster
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(%{ $options{init} // {} });
 	configure($node, @{ $options{settings} // [] });
+	# A standby that is away for a moment finds the WAL that it missed, whatever checkpoints there were.
+	$node->append_conf('postgresql.conf', 'wal_keep_size = 8GB')
+	  if $options{init} && $options{init}{allows_streaming};
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION vectorstore');
 	return $node;
