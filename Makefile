@@ -11,7 +11,7 @@ export PG_CONFIG
 
 # Targets of ours that must run before PGXS can be read (or that it would define itself).
 OWN_GOALS := help setup demo bench lint format \
-	check check-unit check-regress check-isolation check-tap
+	check check-unit check-regress check-isolation check-tap check-clients
 BUILD_GOALS := $(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all))
 
 ifneq ($(BUILD_GOALS),)
@@ -67,6 +67,7 @@ help:
 #: make check-regress   the SQL surface (TESTS="a b" for some)
 #: make check-isolation concurrent sessions
 #: make check-tap       crash, replication, storage, recall (TESTS=test/t/x.pl for one)
+#: make check-clients drivers of Node, Python and Java; one that can't be installed is skipped (TESTS=node)
 #: make bench           recall, speed and build time of both storages, and of pgvector where installed:
 #:                      make bench BASE=x.fvecs QUERY=y.fvecs GT=z.ivecs (test/bench/README.md)
 #: make lint            formatting and static analysis
@@ -74,12 +75,12 @@ help:
 #: make clean           remove what was built
 
 setup:
-	@test/setup.sh check bench lint
+	@test/setup.sh check clients bench lint
 
 check:
-	@test/check.sh unit regress isolation tap
+	@test/check.sh unit regress isolation tap clients
 
-check-unit check-regress check-isolation check-tap:
+check-unit check-regress check-isolation check-tap check-clients:
 	@test/check.sh $(@:check-%=%)
 
 demo:

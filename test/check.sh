@@ -1,18 +1,24 @@
 #!/usr/bin/env bash
-# Runs the tests: check.sh KIND...   (unit, regress, isolation, tap)
+# Runs the tests: check.sh KIND...   (unit, regress, isolation, tap, clients)
 #
 # Everything runs on throwaway servers out of a private copy of the PostgreSQL installation, on a
 # copy of the test files that the servers' user can read.  The last line of the output is
 # "N passed, N failed, N skipped"; the exit status is 0 when none failed and some passed.
 #
-#   TESTS="a b"   only these: names of regress or isolation tests, paths of TAP or unit tests
+#   TESTS="a b"   only these: names of regress or isolation tests or of clients, paths of TAP or
+#                 unit tests
+#   CLIENT_EXTENSION=vector   the tests of clients against pgvector, to see that they ask the same
 #   JOBS=2        TAP files run at the same time (default: the number of processors, at most 4)
 #   SANITIZE=1    unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #   KEEP=1        keep the temporary directory with the servers' logs
 #   ACCEPT=1      take the output of the regress and isolation tests as the expected one; then
 #                 read the difference in git before you believe it
 
-"$(dirname "$0")/setup.sh" build check || exit 1
+case " $* " in
+	*" clients "*) purposes=(build check clients) ;;
+	*) purposes=(build check) ;;
+esac
+"$(dirname "$0")/setup.sh" "${purposes[@]}" || exit 1
 . "$(dirname "$0")/lib/server.sh"
 
 workspace_create check
@@ -37,7 +43,7 @@ record_tap() # LOG NAME STATUS
 	local log=$1 name=$2 status=$3
 	local passed failed skipped
 	failed=$(grep -cE '^ *not ok [0-9]' "$log" || true)
-	skipped=$(grep -ciE '^( *ok [0-9].*# *skip|1\.\.0 +# *skip)' "$log" || true)
+	skipped=$(grep -ciE '^( *ok [0-9].*# *skip|1\.\.0 +# *skip|.* \.\. *skipped:)' "$log" || true)
 	passed=$(grep -E '^ *ok [0-9]' "$log" | grep -ciEv '# *skip' || true)
 	[ "$status" = 0 ] || [ "$failed" != 0 ] || failed=1
 	[ $((passed + failed + skipped)) != 0 ] || passed=1
@@ -46,6 +52,8 @@ record_tap() # LOG NAME STATUS
 	for _ in $(seq "$skipped"); do record skipped "$name"; done
 	printf '%-9s %-50s %5d passed, %d failed, %d skipped\n' \
 		"$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$name" "$passed" "$failed" "$skipped"
+	sed -nE -e 's/^ *ok [0-9]+ *-? *(.*)# *[Ss][Kk][Ii][Pp] *(.*)/\1(\2)/p' -e 's/^.* \.\. *skipped: *(.*)/(\1)/p' \
+		"$log" | sed 's/^/          skipped: /'
 }
 
 selected() # FILES...: those that TESTS names, or all
@@ -214,6 +222,48 @@ check_tap()
 			done
 		fi
 	done
+}
+
+# A server for all clients, which JDBC can reach only by TCP.  So it has a port, and a password that
+# keeps the machine's other users out.
+clients_server_start()
+{
+	export PGPORT PGPASSWORD
+	PGPASSWORD=$(head -c 18 /dev/urandom | base64)
+	cluster_create "listen_addresses = '127.0.0.1'" "fsync = off" "jit = off"
+	printf '%s\n' "local all all trust" "host all all 127.0.0.1/32 scram-sha-256" |
+		as_server tee "$work/cluster/pg_hba.conf" >/dev/null
+	for _ in 1 2 3; do # another process may take the port before the server does
+		PGPORT=$(perl -MIO::Socket::INET -e \
+			'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport')
+		echo "port = $PGPORT" | as_server tee -a "$work/cluster/postgresql.conf" >/dev/null
+		cluster_start && break
+	done
+	sql -c "ALTER ROLE postgres PASSWORD '$PGPASSWORD'"
+}
+
+# Real clients: each test/clients/NAME/run.sh prints TAP, or why it can't run.
+check_clients()
+{
+	local directory name log status
+	local -a clients
+	mapfile -t clients < <(selected "$repo"/test/clients/*/)
+	[ ${#clients[@]} != 0 ] || return 0
+	clients_server_start
+	for directory in "${clients[@]}"; do
+		name=$(basename "$directory")
+		directory=${directory%/}
+		log=$work/clients/$name.log
+		status=0
+		mkdir -p "$work/clients/$name"
+		sql -c "CREATE DATABASE client_$name"
+		PGDATABASE=client_$name CLIENT_WORK=$work/clients/$name CLIENT_EXTENSION=${CLIENT_EXTENSION:-vectorstore} \
+			timeout --kill-after=30 600 prove --verbose "$directory/run.sh" >"$log" 2>&1 || status=$?
+		record_tap "$log" "clients/$name" $status
+		[ $status = 0 ] || show_failure "$log" 80
+	done
+	cluster_stop
+	unset PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD
 }
 
 kinds=("$@")

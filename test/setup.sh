@@ -1,17 +1,28 @@
 #!/usr/bin/env bash
-# Installs what the named purposes need and the machine has not: setup.sh [build] [check] [bench] [lint]
+# Installs what the named purposes need and the machine has not:
+#
+#   setup.sh [build] [check] [clients] [bench] [lint]
 #
 # Looks first, by command and by file, and leaves the machine alone when nothing is missing, so it
 # costs nothing on a prepared machine and needs no network there.  Installs by apt-get (Debian and
 # Ubuntu; the server version is the distribution's, unless one is installed already), with sudo when
 # not root.  On other systems it says what is missing and fails.
+#
+# What only the tests of clients need (drivers, node, java) is installed where that can be done; it
+# says what is missing where not, and succeeds: those tests are skipped.
 set -euo pipefail
 
 missing=()
+wanted=() # missing, and nothing fails without it
 
 need_command() # COMMAND PACKAGE
 {
 	command -v "$1" >/dev/null 2>&1 || missing+=("$2")
+}
+
+want_command() # COMMAND PACKAGE
+{
+	command -v "$1" >/dev/null 2>&1 || wanted+=("$2")
 }
 
 server_headers_found()
@@ -61,6 +72,15 @@ for purpose in "$@"; do
 			need_command prove perl
 			perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
 			;;
+		clients)
+			want_command node nodejs
+			want_command npm npm
+			python3 -c 'import psycopg' 2>/dev/null || /usr/bin/python3 -c 'import psycopg' 2>/dev/null ||
+				wanted+=(python3-psycopg)
+			[ -e /usr/share/java/postgresql.jar ] || wanted+=(libpostgresql-jdbc-java)
+			want_command java default-jre-headless
+			command -v javac >/dev/null 2>&1 || want_command ecj ecj
+			;;
 		bench)
 			command -v python3 >/dev/null 2>&1 || missing+=(python3)
 			;;
@@ -93,6 +113,23 @@ if [ $server_wanted = yes ] || [ ${#missing[@]} -gt 0 ]; then
 	fi
 	echo "setup: installing ${missing[*]}"
 	apt install -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# All at once, which is quick; or, where one of them can't be had, each that can.
+if [ ${#wanted[@]} -gt 0 ]; then
+	if ! command -v apt-get >/dev/null 2>&1 ||
+		{ [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; }; then
+		echo "setup: not installed, and their tests are skipped: ${wanted[*]}"
+	else
+		echo "setup: installing ${wanted[*]}"
+		update_package_lists || true
+		if ! apt install -y --no-install-recommends "${wanted[@]}" >/dev/null 2>&1; then
+			for package in "${wanted[@]}"; do
+				apt install -y --no-install-recommends "$package" >/dev/null 2>&1 ||
+					echo "setup: can't be installed, and its tests are skipped: $package"
+			done
+		fi
+	fi
 fi
 
 server_headers_found ||
