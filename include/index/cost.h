@@ -38,14 +38,16 @@ typedef struct IndexSearchWork
 	double nodes;	  /* slots of the structure read */
 	double reranked;  /* raw vectors read afterwards, with codes */
 	uint32 node_size; /* bytes of such a slot */
+	bool consecutive; /* the distances are to slots that stand one after another, a list's */
 } IndexSearchWork;
 
 /* The index's relation, opened, or NULL where there is none (hypothetical). */
 extern Relation index_cost_open(IndexPath *path);
 extern void index_cost_close(Relation index);
 
-extern void
-index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, IndexCostSubject *subject);
+/* `quantizable`: quantizer = auto may mean that there are codes. */
+extern void index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index,
+								bool quantizable, IndexCostSubject *subject);
 
 /* Where the outcome of an estimate goes: the last five arguments of amcostestimate */
 typedef struct IndexCostResult

@@ -156,6 +156,10 @@ extern void
 storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
 				   const void **slots, MappedReadSection section, void *argument);
 
+/* Start reading the pages of `count` consecutive slots; a hint. */
+extern void
+storage_prefetch_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 count);
+
 /* Copy one slot out (consistent under a share lock where it is read through buffers). */
 extern void storage_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, void *slot);
 

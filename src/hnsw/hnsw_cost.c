@@ -52,7 +52,7 @@ hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *
 	/* The options may have changed since the build; for an estimate they are near enough. */
 	index = index_cost_open(path);
 	m = index != NULL ? hnsw_m_option(index) : HNSW_DEFAULT_M;
-	index_cost_describe(root, path, index, &subject);
+	index_cost_describe(root, path, index, true, &subject);
 	index_cost_close(index);
 
 	rows_wanted = index_cost_rows_wanted(root, path, &subject);

@@ -66,7 +66,8 @@ column_dimensions(const IndexOptInfo *info)
 }
 
 void
-index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, IndexCostSubject *subject)
+index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, bool quantizable,
+					IndexCostSubject *subject)
 {
 	IndexOptInfo *info = path->indexinfo;
 	QuantizerKind quantizer;
@@ -79,14 +80,14 @@ index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, IndexCos
 
 	if (index != NULL)
 	{
-		quantizer = index_quantizer_option(index, subject->dimensions, true);
+		quantizer = index_quantizer_option(index, subject->dimensions, quantizable);
 		subject->storage = index->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT
 							   ? index_storage_option(index)
 							   : STORAGE_BUFFER_POOL;
 	}
 	else
 	{
-		quantizer = index_quantizer_default(subject->dimensions);
+		quantizer = quantizable ? index_quantizer_default(subject->dimensions) : QUANTIZER_NONE;
 		subject->storage = index_storage_default();
 	}
 	subject->code_size = quantizer == QUANTIZER_NONE
@@ -100,7 +101,7 @@ index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, IndexCos
  */
 static double
 array_pages(PlannerInfo *root, const IndexOptInfo *info, const IndexCostSubject *subject,
-			double slots, uint32 slot_size, double loop_count)
+			double slots, uint32 slot_size, bool consecutive, double loop_count)
 {
 	double per_page = (double) STORAGE_PAYLOAD_SIZE / Max(slot_size, 1);
 	double array_size = ceil(subject->rows / per_page);
@@ -108,7 +109,9 @@ array_pages(PlannerInfo *root, const IndexOptInfo *info, const IndexCostSubject 
 
 	if (slots <= 0)
 		return 0;
-	if (per_page >= 1)
+	if (consecutive)
+		wanted = slots / per_page;
+	else if (per_page >= 1)
 		wanted = slots / pow(per_page, LOCALITY_EXPONENT);
 	else
 		wanted = slots * ceil(1 / per_page);
@@ -160,9 +163,10 @@ work_cost(PlannerInfo *root, IndexPath *path, double loop_count, const IndexCost
 	if (subject->storage == STORAGE_MMAP)
 		page_cost *= MAPPED_PAGE_SHARE;
 
-	*pages = array_pages(root, info, subject, distances, searched_size, loop_count) +
-			 array_pages(root, info, subject, nodes, work->node_size, loop_count) +
-			 array_pages(root, info, subject, reranked, subject->vector_size, loop_count);
+	*pages =
+		array_pages(root, info, subject, distances, searched_size, work->consecutive, loop_count) +
+		array_pages(root, info, subject, nodes, work->node_size, false, loop_count) +
+		array_pages(root, info, subject, reranked, subject->vector_size, false, loop_count);
 
 	return *pages * page_cost + nodes * cpu_index_tuple_cost +
 		   (distances + reranked) * cpu_operator_cost;
@@ -204,7 +208,8 @@ index_cost_set(PlannerInfo *root, IndexPath *path, double loop_count,
 	IndexSearchWork everything = {.distances = subject->rows,
 								  .nodes = subject->rows,
 								  .reranked = subject->rows,
-								  .node_size = first->node_size};
+								  .node_size = first->node_size,
+								  .consecutive = first->consecutive};
 	double scale = planner_scale(path->indexinfo, subject);
 	double fixed_page_cost;
 	double pages;

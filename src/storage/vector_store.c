@@ -182,6 +182,29 @@ storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordin
 	}
 }
 
+void
+storage_prefetch_run(StorageReader *reader, PageArrayId array_id, uint32 first, uint32 count)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	uint32 step = Max(array->slots_per_page, 1);
+	uint32 ordinals[STORAGE_MAX_BATCH];
+	uint32 batch = 0;
+
+	/* One slot of each page, and the last one */
+	for (uint32 at = 0; at < count; at += step)
+	{
+		ordinals[batch++] = first + at;
+		if (batch == STORAGE_MAX_BATCH)
+		{
+			reader->store->prefetch(reader, array_id, ordinals, batch);
+			batch = 0;
+		}
+	}
+	if (count > 0)
+		ordinals[batch++] = first + count - 1;
+	reader->store->prefetch(reader, array_id, ordinals, batch);
+}
+
 /* A copy of one slot in a mapped-read section */
 typedef struct SlotCopy
 {

@@ -1,0 +1,260 @@
+/*
+ * ivf/ivf_search.c
+ *		Lists ranked and scanned; candidates re-ranked as they are asked for.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "index/index_meta.h"
+#include "ivf/ivf_search.h"
+#include "miscadmin.h"
+
+/* Candidates whose exact distances are made at a time: what a common LIMIT needs at least */
+#define CHUNK_SIZE 32
+/* Errors of candidates to come are taken to be at most so many times the largest one so far */
+#define ERROR_MARGIN 1.25f
+
+StaticAssertDecl(CHUNK_SIZE <= STORAGE_MAX_BATCH, "a chunk is read in one batch");
+
+/* Distances of a batch, in a section that may be left */
+typedef struct DistanceSection
+{
+	const IvfSearch *search;
+	const void **slots;
+	uint32 count;
+	float *distances;
+} DistanceSection;
+
+static void
+compute_code_distances(void *argument)
+{
+	const DistanceSection *section = argument;
+
+	section->search->quantizer->distances(section->search->query, section->slots, section->count,
+										  section->distances);
+}
+
+static void
+compute_exact_distances(void *argument)
+{
+	const DistanceSection *section = argument;
+	const IvfSearch *search = section->search;
+
+	index_type_distances(search->type, search->vector, section->slots, section->count,
+						 section->distances);
+}
+
+void
+ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type,
+				 const void *vector, Size memory)
+{
+	const IndexMeta *meta = reader->meta;
+	const QuantizerRoutine *quantizer = index_meta_quantizer(meta);
+	uint32 lists = ivf_meta(meta)->lists;
+	float *floats = palloc(type->dimensions * sizeof(float));
+	Candidate *ranked = palloc(lists * sizeof(Candidate));
+
+	index_type_to_floats(type, vector, floats);
+
+	memset(search, 0, sizeof(IvfSearch));
+	search->reader = reader;
+	search->type = type;
+	search->vector = vector;
+	search->quantizer = quantizer;
+	search->scan_array = PAGE_ARRAY_VECTORS;
+	if (!quantizer->exact)
+	{
+		search->scan_array = PAGE_ARRAY_CODES;
+		search->query = palloc(quantizer->query_size(type->dimensions));
+		quantizer->prepare_query(NULL, type->metric, floats, type->dimensions, search->query);
+		search->exact_capacity = 4 * CHUNK_SIZE;
+		search->exact = palloc(search->exact_capacity * sizeof(Candidate));
+	}
+
+	search->chunk = palloc(CHUNK_SIZE * sizeof(Candidate));
+	ivf_rank_lists(reader, floats, ranked);
+	search->lists = palloc(lists * sizeof(Candidate));
+	for (uint32 list = 0; list < lists; list++)
+		nearest_heap_push(search->lists, &search->list_count, ranked[list]);
+	pfree(ranked);
+	candidate_pool_init(&search->pool, memory);
+}
+
+/* Measure the slots of an extent. */
+static void
+scan_extent(IvfSearch *search, const IvfExtent *extent)
+{
+	uint32 ordinals[STORAGE_MAX_BATCH];
+	const void *slots[STORAGE_MAX_BATCH];
+	float distances[STORAGE_MAX_BATCH];
+	DistanceSection section = {.search = search, .slots = slots, .distances = distances};
+	MappedReadSection measure =
+		search->query != NULL ? compute_code_distances : compute_exact_distances;
+
+	for (uint32 done = 0; done < extent->used; done += section.count)
+	{
+		uint32 first = extent->first + done;
+
+		CHECK_FOR_INTERRUPTS();
+		section.count = Min(extent->used - done, STORAGE_MAX_BATCH);
+		for (uint32 i = 0; i < section.count; i++)
+			ordinals[i] = first + i;
+		storage_read_batch(search->reader, search->scan_array, ordinals, section.count, slots,
+						   measure, &section);
+		candidate_pool_add(&search->pool, first, distances, section.count);
+	}
+}
+
+/* Ask for the pages of an extent ahead of its scan, while pages come from the disk. */
+static void
+prefetch_extent(IvfSearch *search, const IvfExtent *extent)
+{
+	if (search->reader->cold)
+		storage_prefetch_run(search->reader, search->scan_array, extent->first, extent->used);
+}
+
+static void
+scan_lists(IvfSearch *search)
+{
+	uint32 extent_limit = ivf_meta(search->reader->meta)->extent_count;
+
+	for (uint32 i = 0; i < search->scanned_count; i++)
+	{
+		uint32 list = search->scanned[i];
+		uint32 slot = list;
+		uint32 seen = 0;
+
+		if (i + 1 < search->scanned_count && search->reader->cold)
+		{
+			IvfExtent next;
+
+			ivf_read_extent(search->reader, search->scanned[i + 1], search->scanned[i + 1], &next);
+			prefetch_extent(search, &next);
+		}
+		while (slot != INVALID_ORDINAL)
+		{
+			IvfExtent extent;
+
+			ivf_read_extent(search->reader, slot, list, &extent);
+			if (seen++ > 0)
+				prefetch_extent(search, &extent);
+			scan_extent(search, &extent);
+			slot = extent.next;
+
+			/* An insert may have added some since the metadata was copied: look again, once. */
+			if (seen > extent_limit)
+			{
+				extent_limit = ivf_meta(storage_meta_get(search->reader->index))->extent_count;
+				if (seen > extent_limit)
+					ereport(ERROR,
+							(errcode(ERRCODE_INDEX_CORRUPTED),
+							 errmsg("extents of list %u of index \"%s\" go round in a circle", list,
+									RelationGetRelationName(search->reader->index)),
+							 errhint("Please REINDEX it.")));
+			}
+		}
+	}
+	storage_reader_release_pins(search->reader);
+}
+
+bool
+ivf_search_probe(IvfSearch *search, uint32 probes)
+{
+	uint32 count = Min(probes, search->list_count);
+
+	if (count == 0)
+		return false;
+	if (search->scanned != NULL)
+		pfree(search->scanned);
+	search->scanned = palloc(count * sizeof(uint32));
+	search->scanned_count = count;
+	for (uint32 i = 0; i < count; i++)
+		search->scanned[i] = nearest_heap_pop(search->lists, &search->list_count).ordinal;
+
+	candidate_pool_clear(&search->pool);
+	search->chunk_count = search->chunk_given = 0;
+	search->exhausted = false;
+	scan_lists(search);
+	return true;
+}
+
+/* The nearest candidates left; a second pass over the lists where memory was short in the first. */
+static bool
+take_chunk(IvfSearch *search)
+{
+	search->chunk_given = search->chunk_count = 0;
+	if (search->exhausted)
+		return false;
+	search->chunk_count = candidate_pool_take(&search->pool, search->chunk, CHUNK_SIZE);
+	if (search->chunk_count == 0 && candidate_pool_restart(&search->pool))
+	{
+		scan_lists(search);
+		search->chunk_count = candidate_pool_take(&search->pool, search->chunk, CHUNK_SIZE);
+	}
+	search->exhausted = search->chunk_count == 0;
+	return !search->exhausted;
+}
+
+/* Give the next chunk of candidates exact distances.  False where there is none. */
+static bool
+rerank_chunk(IvfSearch *search)
+{
+	uint32 ordinals[CHUNK_SIZE];
+	const void *slots[CHUNK_SIZE];
+	float distances[CHUNK_SIZE];
+	DistanceSection section = {.search = search, .slots = slots, .distances = distances};
+
+	if (!take_chunk(search))
+		return false;
+	section.count = search->chunk_count;
+	for (uint32 i = 0; i < section.count; i++)
+		ordinals[i] = search->chunk[i].ordinal;
+	storage_read_batch(search->reader, PAGE_ARRAY_VECTORS, ordinals, section.count, slots,
+					   compute_exact_distances, &section);
+
+	if (search->exact_count + section.count > search->exact_capacity)
+	{
+		search->exact_capacity *= 2;
+		search->exact = repalloc_huge(search->exact, search->exact_capacity * sizeof(Candidate));
+	}
+	for (uint32 i = 0; i < section.count; i++)
+	{
+		Candidate exact = {.distance = distances[i], .ordinal = ordinals[i]};
+		float error = fabsf(exact.distance - search->chunk[i].distance);
+
+		if (isnan(exact.distance))
+			exact.distance = INFINITY;
+		else if (isfinite(error) && error > search->largest_error)
+			search->largest_error = error;
+		nearest_heap_push(search->exact, &search->exact_count, exact);
+	}
+	search->code_limit = search->chunk[section.count - 1].distance;
+	return true;
+}
+
+bool
+ivf_search_next(IvfSearch *search, uint32 *ordinal)
+{
+	if (search->query == NULL)
+	{
+		if (search->chunk_given == search->chunk_count && !take_chunk(search))
+			return false;
+		*ordinal = search->chunk[search->chunk_given++].ordinal;
+		return true;
+	}
+
+	/* Candidates that are not measured yet have codes at least as far as code_limit. */
+	while (search->exact_count == 0 || !(search->exact[0].distance <=
+										 search->code_limit - ERROR_MARGIN * search->largest_error))
+	{
+		if (!rerank_chunk(search))
+			break;
+	}
+	storage_reader_release_pins(search->reader);
+	if (search->exact_count == 0)
+		return false;
+	*ordinal = nearest_heap_pop(search->exact, &search->exact_count).ordinal;
+	return true;
+}
