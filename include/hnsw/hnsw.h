@@ -29,10 +29,6 @@
 #define HNSW_MIN_EF_SEARCH			 1
 #define HNSW_MAX_EF_SEARCH			 1000
 
-/* Heavyweight page lock (LockPage on this number) that inserts hold shared, and vacuum takes
- * exclusively for a moment to wait out inserts in flight. */
-#define HNSW_INSERT_LOCK_PAGE 0
-
 typedef struct HnswOptions
 {
 	IndexOptions common;

@@ -20,21 +20,6 @@ typedef struct HnswVacuum
 	uint32 abandoned_count;
 } HnswVacuum;
 
-/*
- * Iterates over the pages of the nodes' array, as far as it went when the iteration began: the
- * reader's metadata may take in new ordinals meanwhile, in the middle of a page.
- */
-typedef struct HnswNodeBlocks
-{
-	const IndexMeta *meta;
-	uint32 limit;
-	uint32 next_ordinal;
-	/* the current page */
-	uint32 data_block;
-	uint32 first_ordinal;
-	uint32 count;
-} HnswNodeBlocks;
-
 static inline void
 hnsw_vacuum_mark(HnswVacuum *vacuum, uint8 *bitmap, uint32 ordinal)
 {
@@ -48,16 +33,14 @@ hnsw_vacuum_is_marked(const HnswVacuum *vacuum, const uint8 *bitmap, uint32 ordi
 	return ordinal < vacuum->marked_count && (bitmap[ordinal >> 3] & (1 << (ordinal & 7))) != 0;
 }
 
-static inline HnswNodeBlocks
-hnsw_node_blocks(const IndexMeta *meta)
+/* The pages of nodes that there are now */
+static inline PageArrayBlocks
+hnsw_node_blocks(const HnswVacuum *vacuum)
 {
-	return (HnswNodeBlocks){.meta = meta, .limit = meta->ordinal_count};
+	const IndexMeta *meta = vacuum->reader->meta;
+
+	return page_array_blocks(meta, HNSW_NODES, meta->ordinal_count);
 }
-
-extern bool hnsw_next_node_block(HnswNodeBlocks *blocks);
-
-/* Copy a page of nodes under a share lock; false where it was never written. */
-extern bool hnsw_copy_node_block(HnswVacuum *vacuum, const HnswNodeBlocks *blocks, char *page_copy);
 
 /* The node in slot `at` of a page (or copy), its counts checked. */
 extern HnswNode *hnsw_node_in_page(HnswVacuum *vacuum, char *page, uint32 at);

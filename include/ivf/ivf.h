@@ -27,9 +27,7 @@
 #define IVF_DEFAULT_PROBES	   10
 #define IVF_DEFAULT_MAX_PROBES IVF_MAX_LISTS
 
-/* Heavyweight page locks (LockPage): inserts hold the first one shared, and vacuum takes it
- * exclusively for a moment to wait out inserts in flight; the second is held to add an extent. */
-#define IVF_INSERT_LOCK_PAGE 0
+/* The heavyweight page lock (LockPage) to add an extent; INDEX_INSERT_LOCK_PAGE is another. */
 #define IVF_EXTEND_LOCK_PAGE 1
 
 /* Where the sample of the training lies */

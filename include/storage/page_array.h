@@ -11,6 +11,7 @@
 #ifndef STORAGE_PAGE_ARRAY_H
 #define STORAGE_PAGE_ARRAY_H
 
+#include "storage/buf.h"
 #include "storage/metapage.h"
 
 /* Where a slot begins */
@@ -89,5 +90,36 @@ extern Buffer page_array_lock_block(Relation index, PageArrayId array, uint32 da
  */
 extern void page_array_write_slot(Relation index, const IndexMeta *meta, PageArrayId array,
 								  uint32 ordinal, const void *slot);
+
+/*
+ * Iterates over the blocks of an array whose slots stand whole on their pages, up to the slot
+ * `limit`: as far as the array went when the iteration began, since the metadata may take in new
+ * slots meanwhile, in the middle of a page.
+ */
+typedef struct PageArrayBlocks
+{
+	const PageArrayMeta *array;
+	uint32 limit;
+	uint32 next_ordinal;
+	/* the current block */
+	uint32 data_block;
+	uint32 first_ordinal;
+	uint32 count; /* slots below the limit */
+} PageArrayBlocks;
+
+static inline PageArrayBlocks
+page_array_blocks(const IndexMeta *meta, PageArrayId array, uint32 limit)
+{
+	return (PageArrayBlocks){.array = &meta->arrays[array], .limit = limit};
+}
+
+extern bool page_array_next_block(PageArrayBlocks *blocks);
+
+/*
+ * Copy a block's page (BLCKSZ bytes) under a share lock; false where it was never written, or was
+ * and is lost: a crash may cut off the file's end, but nothing that was logged.
+ */
+extern bool page_array_copy_block(Relation index, PageArrayId array, uint32 data_block,
+								  BufferAccessStrategy strategy, char *copy);
 
 #endif

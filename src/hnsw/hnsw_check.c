@@ -43,7 +43,6 @@ typedef struct HnswCheck
 	BufferAccessStrategy strategy;
 	const IndexMeta *meta;
 	uint16 m;
-	BlockNumber index_blocks;
 	BlockNumber table_blocks;
 	const QuantizerRoutine *quantizer;
 	uint16 *nodes; /* what is remembered of each ordinal */
@@ -104,49 +103,24 @@ check_meta(HnswCheck *check)
 			 meta->free_head);
 }
 
-/*
- * Copy a page of nodes; zeroes where it was never written.  A page that a crash cut off the file's
- * end holds nothing that was ever logged.
- */
-static void
-copy_node_page(HnswCheck *check, uint32 data_block, char *copy)
-{
-	BlockNumber block = storage_block_of_data_block(data_block);
-	Buffer buffer;
-
-	CHECK_FOR_INTERRUPTS();
-	memset(copy, 0, BLCKSZ);
-	if (block >= check->index_blocks)
-		return;
-	buffer = ReadBufferExtended(check->index, MAIN_FORKNUM, block, RBM_NORMAL, check->strategy);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	if (!PageIsNew(BufferGetPage(buffer)))
-	{
-		storage_page_check(check->index, BufferGetPage(buffer), block, STORAGE_PAGE_ARRAY,
-						   HNSW_NODES);
-		memcpy(copy, BufferGetPage(buffer), BLCKSZ);
-	}
-	UnlockReleaseBuffer(buffer);
-}
-
 /* Calls `visit` for every node, on a copy of its page. */
 static void
 for_each_node(HnswCheck *check,
 			  void (*visit)(HnswCheck *check, uint32 ordinal, const HnswNode *node))
 {
-	const PageArrayMeta *array = &check->meta->arrays[HNSW_NODES];
-	uint32 ordinal = 0;
+	PageArrayBlocks blocks = page_array_blocks(check->meta, HNSW_NODES, check->meta->ordinal_count);
 	PGAlignedBlock page;
 
-	while (ordinal < check->meta->ordinal_count)
+	while (page_array_next_block(&blocks))
 	{
-		SlotPlace place = page_array_place(array, ordinal);
-		uint32 count = Min(array->slots_per_page, check->meta->ordinal_count - ordinal);
-
-		copy_node_page(check, place.data_block, page.data);
-		for (uint32 i = 0; i < count; i++, ordinal++)
-			visit(check, ordinal,
-				  (HnswNode *) (storage_page_payload(page.data) + i * array->slot_size));
+		CHECK_FOR_INTERRUPTS();
+		/* Nodes that were never written are EMPTY. */
+		if (!page_array_copy_block(check->index, HNSW_NODES, blocks.data_block, check->strategy,
+								   page.data))
+			memset(page.data, 0, BLCKSZ);
+		for (uint32 i = 0; i < blocks.count; i++)
+			visit(check, blocks.first_ordinal + i,
+				  (HnswNode *) (storage_page_payload(page.data) + i * blocks.array->slot_size));
 		storage_reader_release_pins(check->reader);
 	}
 }
@@ -381,7 +355,6 @@ hnsw_check(Relation index, Relation table, bool strict)
 	check.meta = check.reader->meta;
 	check.m = hnsw_meta(check.meta)->m;
 	check.strategy = GetAccessStrategy(BAS_BULKREAD);
-	check.index_blocks = RelationGetNumberOfBlocks(index);
 	check.table_blocks = RelationGetNumberOfBlocks(table);
 	check.quantizer = quantizer_routine((QuantizerKind) check.meta->quantizer);
 	check_meta(&check);

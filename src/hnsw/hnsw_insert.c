@@ -28,11 +28,10 @@
 
 #include "common/pg_prng.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
-#include "utils/memutils.h"
 
 #include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_search.h"
+#include "index/index_insert.h"
 
 /* Nodes of a chain of equal vectors that an insert tries for room */
 #define CHAIN_NODES_TRIED 8
@@ -311,20 +310,9 @@ write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const Hn
 {
 	Relation index = insert->index;
 	const IndexMeta *meta = insert->reader->meta;
-	const QuantizerRoutine *quantizer = insert->search.quantizer;
-	uint32 dimensions = insert->type->dimensions;
 	HnswSlot slot;
 
-	page_array_write_slot(index, meta, PAGE_ARRAY_VECTORS, ordinal, insert->vector);
-	if (!quantizer->exact)
-	{
-		char *code = palloc0(meta->arrays[PAGE_ARRAY_CODES].slot_size);
-
-		quantizer->encode(NULL, insert->vector, dimensions, code);
-		page_array_write_slot(index, meta, PAGE_ARRAY_CODES, ordinal, code);
-		pfree(code);
-	}
-
+	index_write_vector(insert->reader, insert->type, NULL, ordinal, insert->vector);
 	for (int at = 1; at <= level; at++)
 	{
 		memset(&slot, 0, sizeof(slot));
@@ -511,9 +499,12 @@ add_node(HnswInsert *insert, int searched_level, uint32 equal)
 }
 
 static void
-insert_vector(Relation index, const IndexType *type, const float *vector, ItemPointer heap_tid)
+insert_vector(const IndexInsertRow *row)
 {
-	HnswInsert insert = {.index = index, .type = type, .vector = vector, .heap_tid = heap_tid};
+	Relation index = row->index;
+	const IndexType *type = &row->type;
+	HnswInsert insert = {
+		.index = index, .type = type, .vector = row->vector, .heap_tid = row->heap_tid};
 	uint32 equal = INVALID_ORDINAL;
 	int level;
 
@@ -521,8 +512,8 @@ insert_vector(Relation index, const IndexType *type, const float *vector, ItemPo
 	hnsw_meta_check(index, type, insert.reader->meta);
 	insert.m = hnsw_meta(insert.reader->meta)->m;
 	insert.ef_construction = (uint32) hnsw_ef_construction_option(index);
-	hnsw_search_begin(&insert.search, insert.reader, type->metric, vector, insert.ef_construction,
-					  false);
+	hnsw_search_begin(&insert.search, insert.reader, type->metric, insert.vector,
+					  insert.ef_construction, false);
 
 	level = hnsw_draw_level(pg_prng_double(&pg_global_prng_state), insert.m);
 	find_candidates(&insert, level);
@@ -535,27 +526,6 @@ bool
 hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer heap_tid, Relation heap,
 			IndexUniqueCheck check_unique, bool index_unchanged, IndexInfo *index_info)
 {
-	MemoryContext context;
-	MemoryContext outer;
-	IndexType type;
-	float *vector;
-
-	if (isnull[0])
-		return false;
-
-	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
-	outer = MemoryContextSwitchTo(context);
-
-	index_type_get(index, &type);
-	vector = palloc(type.dimensions * sizeof(float));
-	if (index_type_form_vector(&type, values[0], vector))
-	{
-		LockPage(index, HNSW_INSERT_LOCK_PAGE, ShareLock);
-		insert_vector(index, &type, vector, heap_tid);
-		UnlockPage(index, HNSW_INSERT_LOCK_PAGE, ShareLock);
-	}
-
-	MemoryContextSwitchTo(outer);
-	MemoryContextDelete(context);
+	index_insert_row(index, values, isnull, heap_tid, index_info, insert_vector);
 	return false;
 }

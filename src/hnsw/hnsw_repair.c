@@ -342,7 +342,7 @@ void
 hnsw_repair(HnswVacuum *vacuum)
 {
 	Repair repair = {.vacuum = vacuum, .best_entry = INVALID_ORDINAL, .best_level = -1};
-	HnswNodeBlocks blocks = hnsw_node_blocks(vacuum->reader->meta);
+	PageArrayBlocks blocks = hnsw_node_blocks(vacuum);
 	PGAlignedBlock page;
 
 	hnsw_linker_begin(&repair.linker, vacuum->reader, vacuum->reader->meta->metric);
@@ -351,9 +351,11 @@ hnsw_repair(HnswVacuum *vacuum)
 												ALLOCSET_DEFAULT_SIZES);
 	begin_counting(&repair);
 
-	while (hnsw_next_node_block(&blocks))
+	while (page_array_next_block(&blocks))
 	{
-		if (!hnsw_copy_node_block(vacuum, &blocks, page.data))
+		vs_vacuum_delay_point();
+		if (!page_array_copy_block(vacuum->index, HNSW_NODES, blocks.data_block, vacuum->strategy,
+								   page.data))
 			continue;
 		for (uint32 i = 0; i < blocks.count; i++)
 		{

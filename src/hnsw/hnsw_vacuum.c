@@ -19,47 +19,10 @@
 
 #include "commands/vacuum.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/memutils.h"
 
 #include "hnsw/hnsw_vacuum.h"
-
-bool
-hnsw_next_node_block(HnswNodeBlocks *blocks)
-{
-	const PageArrayMeta *array = &blocks->meta->arrays[HNSW_NODES];
-
-	if (blocks->next_ordinal >= blocks->limit)
-		return false;
-	blocks->first_ordinal = blocks->next_ordinal;
-	blocks->data_block = page_array_place(array, blocks->first_ordinal).data_block;
-	blocks->count = Min(array->slots_per_page, blocks->limit - blocks->first_ordinal);
-	blocks->next_ordinal += blocks->count;
-	return true;
-}
-
-bool
-hnsw_copy_node_block(HnswVacuum *vacuum, const HnswNodeBlocks *blocks, char *page_copy)
-{
-	BlockNumber block = storage_block_of_data_block(blocks->data_block);
-	Buffer buffer;
-	bool is_new;
-
-	vs_vacuum_delay_point();
-	if (block >= RelationGetNumberOfBlocks(vacuum->index))
-		return false; /* never written, and lost to a crash */
-	buffer = ReadBufferExtended(vacuum->index, MAIN_FORKNUM, block, RBM_NORMAL, vacuum->strategy);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	is_new = PageIsNew(BufferGetPage(buffer));
-	if (!is_new)
-	{
-		storage_page_check(vacuum->index, BufferGetPage(buffer), block, STORAGE_PAGE_ARRAY,
-						   HNSW_NODES);
-		memcpy(page_copy, BufferGetPage(buffer), BLCKSZ);
-	}
-	UnlockReleaseBuffer(buffer);
-	return !is_new;
-}
+#include "index/index_insert.h"
 
 HnswNode *
 hnsw_node_in_page(HnswVacuum *vacuum, char *page, uint32 at)
@@ -96,7 +59,7 @@ filter_tids(HnswVacuum *vacuum, HnswNode *node, IndexBulkDeleteCallback callback
 
 /* Pass 1 on one page: under its exclusive lock, since TIDs may be added meanwhile. */
 static void
-remove_tids(HnswVacuum *vacuum, const HnswNodeBlocks *blocks, IndexBulkDeleteCallback callback,
+remove_tids(HnswVacuum *vacuum, const PageArrayBlocks *blocks, IndexBulkDeleteCallback callback,
 			void *callback_state, IndexBulkDeleteResult *stats)
 {
 	PGAlignedBlock copy;
@@ -163,7 +126,7 @@ remove_tids(HnswVacuum *vacuum, const HnswNodeBlocks *blocks, IndexBulkDeleteCal
 
 /* Pass 4 on one page: chain its freed nodes before the free list's head. */
 static void
-free_nodes(HnswVacuum *vacuum, const HnswNodeBlocks *blocks)
+free_nodes(HnswVacuum *vacuum, const PageArrayBlocks *blocks)
 {
 	Buffer node_buffer;
 	Buffer meta_buffer;
@@ -204,7 +167,7 @@ free_nodes(HnswVacuum *vacuum, const HnswNodeBlocks *blocks)
 
 /* Does the page hold a node that this vacuum frees? */
 static bool
-has_marks(HnswVacuum *vacuum, const HnswNodeBlocks *blocks)
+has_marks(HnswVacuum *vacuum, const PageArrayBlocks *blocks)
 {
 	for (uint32 i = 0; i < blocks->count; i++)
 	{
@@ -247,7 +210,7 @@ hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext outer;
 	HnswVacuum *vacuum;
-	HnswNodeBlocks blocks;
+	PageArrayBlocks blocks;
 
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
@@ -257,8 +220,8 @@ hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum = vacuum_begin(info);
 
 	/* Pass 1 */
-	blocks = hnsw_node_blocks(vacuum->reader->meta);
-	while (hnsw_next_node_block(&blocks))
+	blocks = hnsw_node_blocks(vacuum);
+	while (page_array_next_block(&blocks))
 	{
 		vs_vacuum_delay_point();
 		remove_tids(vacuum, &blocks, callback, callback_state, stats);
@@ -267,8 +230,7 @@ hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	if (vacuum->dead_count > 0 || vacuum->abandoned_count > 0)
 	{
 		/* 2: whoever inserts from now on sees what pass 1 has written. */
-		LockPage(info->index, HNSW_INSERT_LOCK_PAGE, ExclusiveLock);
-		UnlockPage(info->index, HNSW_INSERT_LOCK_PAGE, ExclusiveLock);
+		index_insert_wait(info->index);
 
 		/* The nodes of those inserts too may have edges to dead ones. */
 		storage_reader_refresh(vacuum->reader);
@@ -278,8 +240,8 @@ hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			hnsw_repair(vacuum);
 
 		/* Pass 4 */
-		blocks = hnsw_node_blocks(vacuum->reader->meta);
-		while (hnsw_next_node_block(&blocks))
+		blocks = hnsw_node_blocks(vacuum);
+		while (page_array_next_block(&blocks))
 		{
 			if (!has_marks(vacuum, &blocks))
 				continue;

@@ -226,3 +226,39 @@ page_array_write_slot(Relation index, const IndexMeta *meta, PageArrayId array_i
 		offset = 0;
 	}
 }
+
+bool
+page_array_next_block(PageArrayBlocks *blocks)
+{
+	const PageArrayMeta *array = blocks->array;
+
+	if (blocks->next_ordinal >= blocks->limit)
+		return false;
+	blocks->first_ordinal = blocks->next_ordinal;
+	blocks->data_block = page_array_place(array, blocks->first_ordinal).data_block;
+	blocks->count = Min(array->slots_per_page, blocks->limit - blocks->first_ordinal);
+	blocks->next_ordinal += blocks->count;
+	return true;
+}
+
+bool
+page_array_copy_block(Relation index, PageArrayId array, uint32 data_block,
+					  BufferAccessStrategy strategy, char *copy)
+{
+	BlockNumber block = storage_block_of_data_block(data_block);
+	Buffer buffer;
+	bool is_new;
+
+	if (block >= RelationGetNumberOfBlocks(index))
+		return false;
+	buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	is_new = PageIsNew(BufferGetPage(buffer));
+	if (!is_new)
+	{
+		storage_page_check(index, BufferGetPage(buffer), block, STORAGE_PAGE_ARRAY, array);
+		memcpy(copy, BufferGetPage(buffer), BLCKSZ);
+	}
+	UnlockReleaseBuffer(buffer);
+	return !is_new;
+}
