@@ -5,7 +5,7 @@
  *
  *		hnsw_build.c           the pipeline: load, encode, graph, write
  *		hnsw_build_load.c      heap rows -> sorted -> vectors, TIDs of nodes
- *		hnsw_build_edges.c     where edges live: private memory, DSM, mapped file
+ *		hnsw_build_edges.c     the memory of the edges laid out
  *		hnsw_build_order.c     in which order nodes are inserted, and by whom
  *		hnsw_build_graph.c     insertion of a node into the graph
  *		hnsw_build_parallel.c  workers
@@ -21,11 +21,11 @@
 
 #include "port/atomics.h"
 #include "storage/buffile.h"
-#include "storage/dsm.h"
 #include "storage/lwlock.h"
 
 #include "hnsw/hnsw.h"
 #include "hnsw/hnsw_progress.h"
+#include "index/build_memory.h"
 #include "index/built_array.h"
 #include "index/bulk_write.h"
 
@@ -51,24 +51,6 @@ typedef struct HnswEdges
 	uint8 *in_degrees; /* scratch of hnsw_build_link_lost_nodes(), a byte for each node */
 } HnswEdges;
 
-/* Where the edges lie */
-typedef enum HnswEdgesPlace
-{
-	HNSW_EDGES_PRIVATE, /* memory of this process: a serial build, within maintenance_work_mem */
-	HNSW_EDGES_SHARED,	/* dynamic shared memory: a parallel one, within maintenance_work_mem */
-	HNSW_EDGES_FILE		/* a mapped temporary file */
-} HnswEdgesPlace;
-
-/* The memory of the edges; freed with the memory context and resource owner that it was made in. */
-typedef struct HnswEdgesMemory
-{
-	HnswEdgesPlace place;
-	Size size;
-	char *address;
-	dsm_segment *segment; /* HNSW_EDGES_SHARED */
-	File file;			  /* HNSW_EDGES_FILE */
-} HnswEdgesMemory;
-
 /* What processes share while they build */
 typedef struct HnswBuildShared
 {
@@ -86,8 +68,7 @@ typedef struct HnswInserter HnswInserter;
 /* Everything that an inserter needs to know of the index */
 typedef struct HnswBuildSource
 {
-	DistanceMetric metric;
-	uint32 dimensions;
+	IndexType type;
 	uint32 ef_construction;
 	const QuantizerRoutine *quantizer;
 	const void *parameters; /* the quantizer's, NULL if it has none */
@@ -113,7 +94,7 @@ typedef struct HnswBuild
 	uint32 node_count;
 	uint32 upper_count; /* upper slots that the nodes take */
 
-	HnswEdgesMemory edges_memory;
+	BuildMemory edges_memory;
 	HnswEdges edges;
 	void *parameters; /* the quantizer's, NULL if it has none */
 	HnswBuildSource source;
@@ -128,8 +109,8 @@ typedef struct HnswNodeRecord
 } HnswNodeRecord;
 
 /* hnsw_build.c */
-extern void hnsw_build_source_init(HnswBuildSource *source, const IndexMeta *meta, FileMap *map,
-								   const void *parameters);
+extern void hnsw_build_source_init(HnswBuildSource *source, const IndexType *type,
+								   const IndexMeta *meta, FileMap *map, const void *parameters);
 
 /* hnsw_build_load.c: rows in locality order; vectors and node records written */
 extern void hnsw_build_load(HnswBuild *build);
@@ -140,11 +121,8 @@ extern void hnsw_build_read_node(HnswBuild *build, HnswNodeRecord *record);
 /* hnsw_build_edges.c */
 /* Get memory for the build's edges, fill it, and note levels and continuations of the nodes. */
 extern void hnsw_build_create_edges(HnswBuild *build, bool parallel);
-extern void hnsw_build_free_edges(HnswBuild *build);
 extern void
 hnsw_edges_layout(HnswEdges *edges, char *memory, uint32 node_count, uint32 upper_count, uint16 m);
-/* Map another process's edges (HNSW_EDGES_FILE) by the path of their file. */
-extern char *hnsw_edges_map_path(const char *path, Size size);
 
 /* hnsw_build_write.c: nodes and upper slots from the finished edges */
 extern void hnsw_build_write_graph(HnswBuild *build);

@@ -50,6 +50,16 @@ index_type_to_floats(const IndexType *type, const void *vector, float *floats)
 	type->vector_type->to_floats(vector, type->dimensions, floats);
 }
 
+/* The same, without a copy where the stored vector is one: `floats` is scratch. */
+static inline const float *
+index_type_as_floats(const IndexType *type, const void *vector, float *floats)
+{
+	if (type->vector_type->kind == VECTOR_TYPE_VECTOR)
+		return vector;
+	type->vector_type->to_floats(vector, type->dimensions, floats);
+	return floats;
+}
+
 /* Between two stored vectors. */
 static inline float
 index_type_distance(const IndexType *type, const void *a, const void *b)

@@ -13,13 +13,14 @@
 typedef struct RowSample
 {
 	uint32 count;
-	float *vectors;		 /* count * dimensions, in the current context */
+	float *vectors;		 /* float32, count * dimensions, in the current context */
 	double row_estimate; /* rows with a vector that can be indexed */
 } RowSample;
 
 /*
  * Take at most `wanted` vectors, and no more than fit `memory` bytes, from blocks of the heap drawn
- * at random; all blocks where there are few.  Partial indexes and expressions are heeded.
+ * at random; all blocks where there are few.  Partial indexes and expressions are heeded.  An element type that
+ * has no float32 form gives an estimate of the rows alone.
  */
 extern void row_sample_take(Relation heap, Relation index, IndexInfo *index_info,
 							const IndexType *type, uint32 wanted, Size memory, RowSample *sample);

@@ -61,8 +61,9 @@ struct HnswInserter
 	/* The node being inserted */
 	uint32 ordinal;
 	int level;
-	float *vector;
-	QuantizerQuery *query;
+	void *vector;
+	float *floats;		   /* the vector's, where it is something else */
+	QuantizerQuery *query; /* NULL: the search is on raw vectors */
 	LevelNeighbors selected[HNSW_MAX_LEVEL];
 
 	/* The search of one level */
@@ -99,7 +100,7 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 					 bool parallel)
 {
 	HnswInserter *inserter = palloc0(sizeof(HnswInserter));
-	Size vector_size = source->dimensions * sizeof(float);
+	Size vector_size = source->type.vector_size;
 	uint32 copies;
 
 	inserter->source = *source;
@@ -118,7 +119,11 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 	copies = inserter->candidate_limit + 1;
 
 	inserter->vector = palloc(vector_size);
-	inserter->query = palloc(source->quantizer->query_size(source->dimensions));
+	if (!source->quantizer->exact)
+	{
+		inserter->floats = palloc(source->type.dimensions * sizeof(float));
+		inserter->query = palloc(source->quantizer->query_size(source->type.dimensions));
+	}
 	for (int level = 0; level < HNSW_MAX_LEVEL; level++)
 		inserter->selected[level].ordinals =
 			palloc(hnsw_level_m((uint16) edges->m, level) * sizeof(uint32));
@@ -156,6 +161,19 @@ vector_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
 
 	return built_array_slot(vectors, ordinal,
 							inserter->vector_copies + (Size) n * vectors->slot_size);
+}
+
+/* Distances from the node's vector to inserter->slots, on what the search reads. */
+static inline void
+measure_slots(HnswInserter *inserter, uint32 count)
+{
+	const HnswBuildSource *source = &inserter->source;
+
+	if (inserter->query != NULL)
+		source->quantizer->distances(inserter->query, inserter->slots, count, inserter->distances);
+	else
+		index_type_distances(&source->type, inserter->vector, inserter->slots, count,
+							 inserter->distances);
 }
 
 /* Infinite distances may cancel to NaN (inner product), which has no place in an order. */
@@ -230,8 +248,7 @@ expand(HnswInserter *inserter, uint32 ordinal)
 		inserter->slots[count] = code_slot(inserter, neighbor, count);
 		count++;
 	}
-	inserter->source.quantizer->distances(inserter->query, inserter->slots, count,
-										  inserter->distances);
+	measure_slots(inserter, count);
 	for (uint32 i = 0; i < count; i++)
 	{
 		Candidate candidate = {.distance = ordered_distance(inserter->distances[i]),
@@ -333,19 +350,19 @@ sort_candidates(Candidate *candidates, const void **vectors, uint32 count)
 
 /* Measure inserter->candidates exactly from `base`, and choose neighbors among them. */
 static uint32
-choose_neighbors(HnswInserter *inserter, const float *base, uint32 count, uint32 max, uint32 fill)
+choose_neighbors(HnswInserter *inserter, const void *base, uint32 count, uint32 max, uint32 fill)
 {
 	const HnswBuildSource *source = &inserter->source;
 	Candidate *candidates = inserter->candidates;
 
 	for (uint32 i = 0; i < count; i++)
 		inserter->vectors[i] = vector_slot(inserter, candidates[i].ordinal, i);
-	distance_batch_function(source->metric)(base, inserter->vectors, count, source->dimensions,
-											inserter->candidate_distances);
+	index_type_distances(&source->type, base, inserter->vectors, count,
+						 inserter->candidate_distances);
 	for (uint32 i = 0; i < count; i++)
 		candidates[i].distance = ordered_distance(inserter->candidate_distances[i]);
 	sort_candidates(candidates, inserter->vectors, count);
-	return hnsw_select_neighbors_filled(source->metric, source->dimensions, candidates,
+	return hnsw_select_neighbors_filled(source->type.metric, source->type.dimensions, candidates,
 										(const float *const *) inserter->vectors, count, max, fill,
 										inserter->chosen);
 }
@@ -370,7 +387,7 @@ static void
 prune_section(void *argument)
 {
 	HnswInserter *inserter = argument;
-	const float *base = vector_slot(inserter, inserter->link_base, inserter->candidate_limit);
+	const void *base = vector_slot(inserter, inserter->link_base, inserter->candidate_limit);
 	uint32 max = inserter->link_max;
 	uint32 *list = inserter->link_list;
 	uint32 count;
@@ -432,12 +449,14 @@ begin_section(void *argument)
 	const HnswBuildSource *source = &inserter->source;
 	uint32 entry = inserter->beam[0].candidate.ordinal;
 
-	memcpy(inserter->vector, vector_slot(inserter, inserter->ordinal, 0),
-		   source->dimensions * sizeof(float));
-	source->quantizer->prepare_query(source->parameters, source->metric, inserter->vector,
-									 source->dimensions, inserter->query);
+	memcpy(inserter->vector, vector_slot(inserter, inserter->ordinal, 0), source->type.vector_size);
+	if (inserter->query != NULL)
+		source->quantizer->prepare_query(
+			source->parameters, source->type.metric,
+			index_type_as_floats(&source->type, inserter->vector, inserter->floats),
+			source->type.dimensions, inserter->query);
 	inserter->slots[0] = code_slot(inserter, entry, 0);
-	source->quantizer->distances(inserter->query, inserter->slots, 1, inserter->distances);
+	measure_slots(inserter, 1);
 	inserter->beam[0].candidate.distance = ordered_distance(inserter->distances[0]);
 }
 

@@ -33,7 +33,8 @@ typedef struct LoadState
 	HnswBuild *build;
 	Locality locality;
 	RowSort *sort;
-	float *vector;
+	void *vector;
+	float *floats; /* the vector's, where it is something else */
 } LoadState;
 
 static void
@@ -49,6 +50,18 @@ train_locality(HnswBuild *build, Locality *locality)
 	row_sample_free(&sample);
 }
 
+/* The place of a row's vector in locality order */
+static uint32
+row_cell(const LoadState *state)
+{
+	const IndexType *type = &state->build->type;
+
+	if (type->vector_type->to_floats == NULL)
+		return 0;
+	return locality_cell(&state->locality,
+						 index_type_as_floats(type, state->vector, state->floats));
+}
+
 static void
 load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
 		 void *callback_state)
@@ -58,7 +71,7 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 
 	if (isnull[0] || !index_type_form_vector(&build->type, values[0], state->vector))
 		return;
-	row_sort_add(state->sort, locality_cell(&state->locality, state->vector), state->vector, tid);
+	row_sort_add(state->sort, row_cell(state), state->vector, tid);
 	build->indexed_rows += 1;
 	if (fmod(build->indexed_rows, PROGRESS_INTERVAL) == 0)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->indexed_rows);
@@ -66,7 +79,7 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 
 /* Append a node: its vector to the index, its TIDs to the file. */
 static void
-add_node(HnswBuild *build, const float *vector, HnswNodeRecord *record)
+add_node(HnswBuild *build, const void *vector, HnswNodeRecord *record)
 {
 	if (build->node_count >= MAX_ORDINAL)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -85,9 +98,9 @@ add_node(HnswBuild *build, const float *vector, HnswNodeRecord *record)
 static void
 write_nodes(HnswBuild *build, RowSort *sort)
 {
-	Size size = build->type.dimensions * sizeof(float);
-	float *vector = palloc(size);
-	float *node_vector = palloc(size);
+	Size size = build->type.vector_size;
+	void *vector = palloc(size);
+	void *node_vector = palloc(size);
 	HnswNodeRecord record = {0};
 	ItemPointerData tid;
 	uint64 done = 0;
@@ -136,9 +149,10 @@ hnsw_build_load(HnswBuild *build)
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_LOADING_VECTORS);
 	used = MemoryContextMemAllocated(context, true) / 1024;
-	state.vector = palloc(build->type.dimensions * sizeof(float));
+	state.vector = palloc(build->type.vector_size);
+	state.floats = palloc(build->type.dimensions * sizeof(float));
 	left = maintenance_work_mem - (int) Min(used, (Size) maintenance_work_mem);
-	state.sort = row_sort_begin(build->type.dimensions, Max(left, SORT_MEMORY_MIN));
+	state.sort = row_sort_begin(build->type.vector_size, Max(left, SORT_MEMORY_MIN));
 	build->heap_rows = table_index_build_scan(build->heap, build->index, build->index_info, true,
 											  true, load_row, &state, NULL);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) build->indexed_rows);

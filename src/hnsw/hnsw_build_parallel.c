@@ -13,42 +13,29 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include "access/genam.h"
-#include "access/parallel.h"
-#include "access/table.h"
-#include "access/xact.h"
-#include "miscadmin.h"
-#include "optimizer/optimizer.h"
-#include "storage/dsm.h"
 #include "storage/shmem.h"
-#include "tcop/tcopprot.h"
-#include "utils/memutils.h"
 
 #include "hnsw/hnsw_build.h"
+#include "index/build_workers.h"
 
 /* Nodes that make one more worker worth its start */
 #define NODES_PER_WORKER 10000
 /* Rounds that the leader inserts alone: a few thousand nodes */
 #define SERIAL_ROUNDS 2
 
-#define KEY_STATE	   UINT64CONST(0x5653000000000001)
-#define KEY_META	   UINT64CONST(0x5653000000000002)
-#define KEY_PARAMETERS UINT64CONST(0x5653000000000003)
-#define KEY_QUERY	   UINT64CONST(0x5653000000000004)
+/* What workers are given */
+#define PIECE_STATE		 0
+#define PIECE_META		 1
+#define PIECE_PARAMETERS 2
+#define PIECE_COUNT		 3
 
 #define TRANCHE_NAME "VectorstoreHnswBuild"
 
 typedef struct ParallelState
 {
-	Oid heap;
-	Oid index;
-	bool is_concurrent;
 	uint32 node_count;
 	uint32 upper_count;
-	HnswEdgesPlace place;
-	dsm_handle edges_segment;
-	Size edges_size;
-	char edges_path[MAXPGPATH];
+	BuildMemoryShare edges;
 	HnswBuildShared shared;
 } ParallelState;
 
@@ -76,13 +63,7 @@ lock_tranche(void)
 int
 hnsw_build_count_workers(HnswBuild *build)
 {
-	int workers = RelationGetParallelWorkers(build->heap, -1);
-
-	if (!IsUnderPostmaster || IsInParallelMode() || RelationUsesLocalBuffers(build->heap))
-		return 0;
-	if (workers < 0)
-		workers = (int) Min(build->node_count / NODES_PER_WORKER, (uint32) INT_MAX);
-	return Min(workers, max_parallel_maintenance_workers);
+	return build_workers_count(build->heap, build->node_count, NODES_PER_WORKER);
 }
 
 static void
@@ -105,77 +86,28 @@ insert_serially(HnswBuild *build)
 	build->entry = pg_atomic_read_u64(&shared->entry);
 }
 
-static void *
-allocate_in_toc(ParallelContext *context, uint64 key, Size size)
-{
-	void *memory = shm_toc_allocate(context->toc, size);
-
-	shm_toc_insert(context->toc, key, memory);
-	return memory;
-}
-
-static void
-estimate(ParallelContext *context, Size size)
-{
-	shm_toc_estimate_chunk(&context->estimator, size);
-	shm_toc_estimate_keys(&context->estimator, 1);
-}
-
-/* Fill the segment that workers start from. */
-static ParallelState *
-share_state(HnswBuild *build, ParallelContext *context, Size parameters_size)
-{
-	const HnswEdgesMemory *memory = &build->edges_memory;
-	ParallelState *state = allocate_in_toc(context, KEY_STATE, sizeof(ParallelState));
-	char *query;
-
-	memset(state, 0, sizeof(ParallelState));
-	state->heap = RelationGetRelid(build->heap);
-	state->index = RelationGetRelid(build->index);
-	state->is_concurrent = build->index_info->ii_Concurrent;
-	state->node_count = build->node_count;
-	state->upper_count = build->upper_count;
-	state->place = memory->place;
-	state->edges_size = memory->size;
-	if (memory->place == HNSW_EDGES_SHARED)
-		state->edges_segment = dsm_segment_handle(memory->segment);
-	else
-		strlcpy(state->edges_path, FilePathName(memory->file), MAXPGPATH);
-	hnsw_build_shared_init(&state->shared, lock_tranche());
-
-	memcpy(allocate_in_toc(context, KEY_META, sizeof(IndexMeta)), build->meta, sizeof(IndexMeta));
-	if (parameters_size > 0)
-		memcpy(allocate_in_toc(context, KEY_PARAMETERS, parameters_size), build->parameters,
-			   parameters_size);
-	if (debug_query_string != NULL)
-	{
-		query = allocate_in_toc(context, KEY_QUERY, strlen(debug_query_string) + 1);
-		strcpy(query, debug_query_string);
-	}
-	return state;
-}
-
 static void
 insert_in_parallel(HnswBuild *build, int workers)
 {
 	Size parameters_size =
 		build->parameters != NULL ? build->meta->arrays[PAGE_ARRAY_PARAMETERS].slot_size : 0;
+	BuildPiece pieces[PIECE_COUNT] = {
+		[PIECE_STATE] = {.size = sizeof(ParallelState)},
+		[PIECE_META] = {.size = sizeof(IndexMeta), .content = build->meta},
+		[PIECE_PARAMETERS] = {.size = parameters_size, .content = build->parameters},
+	};
 	ParallelContext *context;
 	ParallelState *state;
 	HnswInserter *inserter;
 
-	EnterParallelMode();
-	context = CreateParallelContext("vectorstore", "hnsw_build_parallel_main", workers);
-	estimate(context, sizeof(ParallelState));
-	estimate(context, sizeof(IndexMeta));
-	if (parameters_size > 0)
-		estimate(context, parameters_size);
-	if (debug_query_string != NULL)
-		estimate(context, strlen(debug_query_string) + 1);
-	InitializeParallelDSM(context);
+	context = build_workers_prepare(build->heap, build->index, build->index_info,
+									"hnsw_build_parallel_main", workers, pieces, PIECE_COUNT);
+	state = pieces[PIECE_STATE].address;
+	state->node_count = build->node_count;
+	state->upper_count = build->upper_count;
+	build_memory_share(&build->edges_memory, &state->edges);
+	hnsw_build_shared_init(&state->shared, lock_tranche());
 
-	/* Without a shared memory segment this is backend-local memory, and no worker is launched */
-	state = share_state(build, context, parameters_size);
 	inserter = hnsw_inserter_create(&build->source, &build->edges, &state->shared, true);
 	hnsw_build_insert_rounds(inserter, &build->edges, &state->shared, SERIAL_ROUNDS,
 							 report_progress);
@@ -190,8 +122,7 @@ insert_in_parallel(HnswBuild *build, int workers)
 						errmsg("parallel build of index \"%s\" did not finish",
 							   RelationGetRelationName(build->index))));
 	build->entry = pg_atomic_read_u64(&state->shared.entry);
-	DestroyParallelContext(context);
-	ExitParallelMode();
+	build_workers_finish(context);
 }
 
 void
@@ -206,49 +137,29 @@ hnsw_build_insert_nodes(HnswBuild *build, int workers)
 void
 hnsw_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 {
-	ParallelState *state = shm_toc_lookup(toc, KEY_STATE, false);
-	const IndexMeta *meta = shm_toc_lookup(toc, KEY_META, false);
-	const void *parameters = shm_toc_lookup(toc, KEY_PARAMETERS, true);
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "hnsw build worker", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
-	LOCKMODE heap_lock = state->is_concurrent ? ShareUpdateExclusiveLock : ShareLock;
-	LOCKMODE index_lock = state->is_concurrent ? RowExclusiveLock : AccessExclusiveLock;
-	dsm_segment *edges_segment = NULL;
+	BuildMemory memory;
 	HnswBuildSource source;
 	HnswEdges edges;
-	char *memory;
-	Relation heap;
-	Relation index;
+	IndexType type;
+	BuildWorker worker;
+	ParallelState *state;
+	const IndexMeta *meta;
 
-	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, true);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	build_worker_begin(&worker, toc);
+	state = build_worker_piece(&worker, PIECE_STATE);
+	meta = build_worker_piece(&worker, PIECE_META);
 	vs_lwlock_register_tranche(state->shared.tranche, TRANCHE_NAME);
 
-	heap = table_open(state->heap, heap_lock);
-	index = index_open(state->index, index_lock);
-
-	if (state->place == HNSW_EDGES_SHARED)
-	{
-		edges_segment = dsm_attach(state->edges_segment);
-		if (edges_segment == NULL)
-			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-							errmsg("could not map dynamic shared memory segment")));
-		memory = dsm_segment_address(edges_segment);
-	}
-	else
-		memory = hnsw_edges_map_path(state->edges_path, state->edges_size);
-	hnsw_edges_layout(&edges, memory, state->node_count, state->upper_count,
+	build_memory_attach(&memory, &state->edges);
+	hnsw_edges_layout(&edges, memory.address, state->node_count, state->upper_count,
 					  hnsw_meta((IndexMeta *) meta)->m);
-	hnsw_build_source_init(&source, meta, built_array_map(index), parameters);
+	index_type_get(worker.index, &type);
+	hnsw_build_source_init(&source, &type, meta, built_array_map(worker.index),
+						   build_worker_piece(&worker, PIECE_PARAMETERS));
 
 	hnsw_build_insert_rounds(hnsw_inserter_create(&source, &edges, &state->shared, true), &edges,
 							 &state->shared, hnsw_build_rounds(state->node_count), NULL);
 
-	MemoryContextSwitchTo(old_context);
-	MemoryContextDelete(context);
-	if (edges_segment != NULL)
-		dsm_detach(edges_segment);
-	index_close(index, index_lock);
-	table_close(heap, heap_lock);
+	build_memory_detach(&memory);
+	build_worker_end(&worker);
 }

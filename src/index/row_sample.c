@@ -32,7 +32,7 @@ typedef struct SampleState
 	RowSample *sample;
 	uint32 capacity;
 	uint64 seen; /* rows with a vector */
-	float *vector;
+	void *vector;
 	pg_prng_state random;
 } SampleState;
 
@@ -41,7 +41,6 @@ take_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 		 void *callback_state)
 {
 	SampleState *state = callback_state;
-	Size size = state->type->dimensions * sizeof(float);
 	uint64 at;
 
 	if (isnull[0] || !index_type_form_vector(state->type, values[0], state->vector))
@@ -49,6 +48,8 @@ take_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 
 	/* Reservoir sampling (Vitter's algorithm R) */
 	at = state->seen++;
+	if (state->capacity == 0)
+		return;
 	if (at >= state->capacity)
 	{
 		at = pg_prng_uint64_range(&state->random, 0, at);
@@ -57,7 +58,8 @@ take_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 	}
 	else
 		state->sample->count++;
-	memcpy((char *) state->sample->vectors + at * size, state->vector, size);
+	index_type_to_floats(state->type, state->vector,
+						 state->sample->vectors + at * state->type->dimensions);
 }
 
 /* Show the rows of `count` stretches of blocks to take_row(); returns the blocks looked at. */
@@ -98,10 +100,12 @@ row_sample_take(Relation heap, Relation index, IndexInfo *index_info, const Inde
 
 	pg_prng_seed(&state.random, SEED);
 	state.capacity = (uint32) Max(Min((Size) wanted, memory / size), 1);
-	state.vector = palloc(size);
+	if (type->vector_type->to_floats == NULL)
+		state.capacity = 0;
+	state.vector = palloc(type->vector_size);
 	sample->count = 0;
 	sample->row_estimate = 0;
-	sample->vectors = MemoryContextAllocHuge(CurrentMemoryContext, state.capacity * size);
+	sample->vectors = MemoryContextAllocHuge(CurrentMemoryContext, Max(state.capacity, 1) * size);
 
 	if (blocks > 0)
 	{

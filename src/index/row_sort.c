@@ -29,7 +29,7 @@ struct RowSort
 #define PAYLOAD_TID_SIZE sizeof(ItemPointerData)
 
 RowSort *
-row_sort_begin(uint32 dimensions, int work_mem)
+row_sort_begin(uint32 vector_size, int work_mem)
 {
 	RowSort *sort = palloc0(sizeof(RowSort));
 	TupleDesc descriptor = CreateTemplateTupleDesc(2);
@@ -43,7 +43,7 @@ row_sort_begin(uint32 dimensions, int work_mem)
 	TupleDescInitEntry(descriptor, 2, "row", BYTEAOID, -1, 0);
 	vs_tuple_desc_finalize(descriptor);
 
-	sort->vector_size = dimensions * sizeof(float);
+	sort->vector_size = vector_size;
 	payload_size = VARHDRSZ + PAYLOAD_TID_SIZE + sort->vector_size;
 	sort->payload = palloc0(payload_size);
 	SET_VARSIZE(sort->payload, payload_size);
@@ -55,10 +55,10 @@ row_sort_begin(uint32 dimensions, int work_mem)
 }
 
 void
-row_sort_add(RowSort *sort, uint32 cell, const float *vector, ItemPointer tid)
+row_sort_add(RowSort *sort, uint32 cell, const void *vector, ItemPointer tid)
 {
 	TupleTableSlot *slot = sort->input;
-	uint32 hash = hash_bytes((const unsigned char *) vector, (int) sort->vector_size);
+	uint32 hash = hash_bytes(vector, (int) sort->vector_size);
 	char *payload = VARDATA(sort->payload);
 
 	memcpy(payload, tid, PAYLOAD_TID_SIZE);
@@ -79,7 +79,7 @@ row_sort_perform(RowSort *sort)
 }
 
 bool
-row_sort_next(RowSort *sort, float *vector, ItemPointer tid)
+row_sort_next(RowSort *sort, void *vector, ItemPointer tid)
 {
 	bytea *payload;
 	bool isnull;
