@@ -20,10 +20,10 @@
 typedef struct CandidatePool
 {
 	MemoryContext context;
-	Candidate *near; /* from near_given on, none is further than any of far */
+	Candidate *near;
 	uint32 near_given;
 	uint32 near_count;
-	Candidate near_limit; /* the furthest that may still come to near */
+	float near_limit; /* nearer candidates are in near, all others in far */
 	Candidate *far;
 	uint32 far_given; /* far is sorted once this is not 0 */
 	uint32 far_count;

@@ -15,14 +15,12 @@
 /* Below this a range is sorted by insertion */
 #define SMALL_RANGE 16
 
-static const Candidate furthest_possible = {.distance = INFINITY, .ordinal = 0};
-
 void
 candidate_pool_clear(CandidatePool *pool)
 {
 	pool->near_given = pool->near_count = 0;
 	pool->far_given = pool->far_count = 0;
-	pool->near_limit = pool->far_limit = furthest_possible;
+	pool->near_limit = INFINITY;
 	pool->dropped = false;
 	pool->any_given = false;
 	pool->after_last_given = false;
@@ -137,18 +135,26 @@ reserve_far(CandidatePool *pool, uint32 more)
 	pool->dropped = true;
 }
 
-/* Keep the nearest of near there; the others go to far. */
+/*
+ * Keep the nearest of near there; the others go to far.  Of equally far ones all or none stay, so
+ * that the limit is a distance alone.
+ */
 static void
 cut_near(CandidatePool *pool)
 {
-	uint32 moved = pool->near_count - NEAR_KEPT;
+	uint32 kept = 0;
 
-	reserve_far(pool, moved);
+	reserve_far(pool, pool->near_count);
 	select_nearest(pool->near, pool->near_count, NEAR_KEPT);
-	memcpy(pool->far + pool->far_count, pool->near + NEAR_KEPT, moved * sizeof(Candidate));
-	pool->far_count += moved;
-	pool->near_count = NEAR_KEPT;
-	pool->near_limit = find_furthest(pool->near, NEAR_KEPT);
+	pool->near_limit = find_furthest(pool->near, NEAR_KEPT).distance;
+	for (uint32 i = 0; i < pool->near_count; i++)
+	{
+		if (pool->near[i].distance < pool->near_limit)
+			pool->near[kept++] = pool->near[i];
+		else
+			pool->far[pool->far_count++] = pool->near[i];
+	}
+	pool->near_count = kept;
 }
 
 /* Some candidates are not to be taken: those given out by the first pass, those dropped. */
@@ -163,17 +169,24 @@ is_wanted(const CandidatePool *pool, Candidate candidate)
 void
 candidate_pool_add(CandidatePool *pool, uint32 first_ordinal, const float *distances, uint32 count)
 {
+	Candidate *near = pool->near;
+	Candidate *far;
+	uint32 near_count;
+	uint32 far_count;
+	float limit;
 	bool filtered;
 
 	Assert(count <= NEAR_CAPACITY - NEAR_KEPT);
 	Assert(pool->near_given == 0 && pool->far_given == 0);
-	reserve_far(pool, count);
 	if (pool->near_count + count > NEAR_CAPACITY)
-	{
 		cut_near(pool);
-		reserve_far(pool, count);
-	}
+	reserve_far(pool, count);
 	filtered = pool->dropped || pool->after_last_given;
+
+	far = pool->far;
+	near_count = pool->near_count;
+	far_count = pool->far_count;
+	limit = pool->near_limit;
 	for (uint32 i = 0; i < count; i++)
 	{
 		Candidate candidate = {.distance = distances[i], .ordinal = first_ordinal + i};
@@ -185,12 +198,14 @@ candidate_pool_add(CandidatePool *pool, uint32 first_ordinal, const float *dista
 			continue;
 
 		/* Written to both, kept in one: without a branch, which would be guessed wrong often */
-		is_near = !candidate_is_nearer(pool->near_limit, candidate);
-		pool->near[pool->near_count] = candidate;
-		pool->far[pool->far_count] = candidate;
-		pool->near_count += is_near;
-		pool->far_count += !is_near;
+		is_near = candidate.distance < limit;
+		near[near_count] = candidate;
+		far[far_count] = candidate;
+		near_count += is_near;
+		far_count += !is_near;
 	}
+	pool->near_count = near_count;
+	pool->far_count = far_count;
 }
 
 /*
