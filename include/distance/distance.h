@@ -1,6 +1,7 @@
 /*
  * distance.h
- *		Distances between float32 vectors, and between a float32 vector and 8-bit codes.
+ *		Distances between float32 vectors, between vectors of halfs, and between a float32 vector
+ *		and 8-bit codes.
  *
  * One set of kernels per instruction set (kernels_scalar.c is the specification that the tests
  * compare the others with), and one variable, distance_kernels, that points to the best set that
@@ -8,9 +9,12 @@
  *
  * Contract of every kernel: pure loads and arithmetic, no allocation, no lock, no static state, no
  * error thrown, and no byte read outside of the vectors given. So they may run in a section that is
- * left by siglongjmp. Floats and code headers are aligned to 4 bytes, to more they need not be.
- * Sums are float32; the order of summation differs between instruction sets, so results differ in
- * the last bits. Overflow gives infinity, as the sums of pgvector do; a NaN in gives a NaN out.
+ * left by siglongjmp. Floats and code headers are aligned to 4 bytes, halfs to 2, to more they need
+ * not be. Sums are float32, of halfs too, which are converted as they are loaded: the instructions
+ * that multiply and add halfs as such (AVX512-FP16) round every sum to 11 bits and are not used.
+ * The order of summation differs between instruction sets, so results differ in the last bits.
+ * Overflow gives infinity, as the sums of pgvector do (those of finite halfs can't overflow); a NaN
+ * in gives a NaN out.
  *
  * This header and the sources of the layer use standard headers alone: the unit tests compile them
  * without the server.
@@ -20,6 +24,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "distance/half.h"
 
 /*
  * The distances that an index can be ordered by. Everything below the SQL functions works on one
@@ -66,6 +72,11 @@ typedef float (*DistancePair)(const float *a, const float *b, uint32_t dimension
 typedef void (*DistanceBatch)(const float *query, const void *const *vectors, uint32_t count,
 							  uint32_t dimensions, float *distances);
 
+/* The same between vectors of halfs: query, and what vectors[] point to, are halfs. */
+typedef float (*HalfDistancePair)(const Half *a, const Half *b, uint32_t dimensions);
+typedef void (*HalfDistanceBatch)(const Half *query, const void *const *vectors, uint32_t count,
+								  uint32_t dimensions, float *distances);
+
 typedef struct DistanceKernels
 {
 	const char *name; /* "scalar", "avx2", "avx512", "neon" */
@@ -93,6 +104,19 @@ typedef struct DistanceKernels
 	 */
 	void (*sq8_dot_batch)(const int16_t *query, const void *const *codes, uint32_t count,
 						  uint32_t dimensions, int32_t *dots);
+
+	/* Vectors of halfs. */
+	HalfDistancePair half_l2_squared;
+	HalfDistancePair half_inner_product;
+	HalfDistancePair half_l1;
+	double (*half_cosine_similarity)(const Half *a, const Half *b, uint32_t dimensions);
+	HalfDistanceBatch half_l2_squared_batch;
+	HalfDistanceBatch half_negative_inner_product_batch;
+	HalfDistanceBatch half_l1_batch;
+
+	/* Arrays converted as distance/half.h says, bit for bit; they don't overlap. */
+	void (*halfs_to_floats)(const Half *halfs, float *floats, uint32_t count);
+	void (*halfs_from_floats)(const float *floats, Half *halfs, uint32_t count);
 } DistanceKernels;
 
 /*
@@ -136,6 +160,35 @@ distance_between(DistanceMetric metric, const float *a, const float *b, uint32_t
 			break;
 	}
 	return -distance_kernels->inner_product(a, b, dimensions);
+}
+
+/* The two functions above for vectors of halfs. */
+static inline HalfDistanceBatch
+half_distance_batch_function(DistanceMetric metric)
+{
+	switch (metric)
+	{
+		case DISTANCE_L2:
+			return distance_kernels->half_l2_squared_batch;
+		case DISTANCE_L1:
+			return distance_kernels->half_l1_batch;
+		default:
+			return distance_kernels->half_negative_inner_product_batch;
+	}
+}
+
+static inline float
+half_distance_between(DistanceMetric metric, const Half *a, const Half *b, uint32_t dimensions)
+{
+	switch (metric)
+	{
+		case DISTANCE_L2:
+			return distance_kernels->half_l2_squared(a, b, dimensions);
+		case DISTANCE_L1:
+			return distance_kernels->half_l1(a, b, dimensions);
+		default:
+			return -distance_kernels->half_inner_product(a, b, dimensions);
+	}
 }
 
 #endif /* VECTORSTORE_DISTANCE_H */

@@ -9,16 +9,31 @@
 #include "distance/bit_distance.h"
 
 #include <stdbool.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 const DistanceKernels *distance_kernels = &distance_kernels_scalar;
 
 #define MAX_SETS 3
 
 #if defined(__x86_64__)
+/* Clang before 16 has no name for it in __builtin_cpu_supports(). */
+static bool
+cpu_has_f16c(void)
+{
+	unsigned int eax;
+	unsigned int ebx;
+	unsigned int ecx;
+	unsigned int edx;
+
+	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
 static bool
 cpu_has_avx2(void)
 {
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && cpu_has_f16c();
 }
 
 static bool

@@ -28,4 +28,22 @@ extern const DistanceKernels distance_kernels_neon;
 extern void prefetch_vectors(const void *const *vectors, uint32_t count, uint32_t first,
 							 uint32_t width, size_t bytes);
 
+/* n < 4 halfs as the low bits of a word, zeros above them; reads nothing behind them. */
+static inline __attribute__((always_inline)) uint64_t
+load_halfs_below_four(const Half *p, uint32_t n)
+{
+	uint64_t bits = 0;
+
+	if (n >= 2)
+	{
+		uint32_t pair;
+
+		memcpy(&pair, p, sizeof(pair));
+		bits = pair;
+	}
+	if (n % 2 == 1)
+		bits |= (uint64_t) p[n - 1] << 16 * (n - 1);
+	return bits;
+}
+
 #endif /* VECTORSTORE_DISTANCE_KERNELS_H */

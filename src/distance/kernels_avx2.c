@@ -1,10 +1,12 @@
 /*
  * kernels_avx2.c
- *		The kernels for AVX2 with fused multiply-add: 8 floats a register (x86-64 since 2013).
+ *		The kernels for AVX2 with fused multiply-add and F16C: 8 floats a register (x86-64 since
+ *		2013).
  *
  * The vocabulary of kernels_simd.h. AVX2 can't load a part of a register of bytes: the tail of a
  * code's values is taken from the 8 or 16 bytes that end with it, which the header in front always
- * makes valid, and moved to the first lanes.
+ * makes valid, and moved to the first lanes. Nothing stands in front of a vector of halfs, whose
+ * tail is put together from pieces.
  */
 #if defined(__x86_64__)
 
@@ -12,9 +14,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels.h"
+
 #define SIMD_NAME	 "avx2"
 #define SIMD_KERNELS distance_kernels_avx2
-#define SIMD_TARGET	 __attribute__((target("avx2,fma")))
+#define SIMD_TARGET	 __attribute__((target("avx2,fma,f16c")))
 #define SIMD_LANES	 8
 #define VOCABULARY	 SIMD_TARGET static inline __attribute__((always_inline))
 
@@ -68,6 +72,37 @@ simd_load_values_tail(const uint8_t *p, uint32_t n)
 	memcpy(&bytes, p + n - 8, sizeof(bytes));
 	bytes >>= 8 * (8 - n);
 	return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long) bytes)));
+}
+
+VOCABULARY Simd
+simd_load_halfs(const Half *p)
+{
+	return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) p));
+}
+
+VOCABULARY Simd
+simd_load_halfs_tail(const Half *p, uint32_t n)
+{
+	uint64_t first = 0;
+	uint64_t second;
+
+	if (n < 4)
+		return _mm256_cvtph_ps(_mm_cvtsi64_si128((long long) load_halfs_below_four(p, n)));
+	memcpy(&first, p, sizeof(first));
+	second = load_halfs_below_four(p + 4, n - 4);
+	return _mm256_cvtph_ps(_mm_set_epi64x((long long) second, (long long) first));
+}
+
+VOCABULARY void
+simd_store(float *p, Simd v)
+{
+	_mm256_storeu_ps(p, v);
+}
+
+VOCABULARY void
+simd_store_halfs(Half *p, Simd v)
+{
+	_mm_storeu_si128((__m128i *) p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
 VOCABULARY Simd

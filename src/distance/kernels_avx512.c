@@ -10,6 +10,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "kernels.h"
+
 #define SIMD_NAME	 "avx512"
 #define SIMD_KERNELS distance_kernels_avx512
 #define SIMD_TARGET	 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
@@ -62,6 +64,30 @@ simd_load_values_tail(const uint8_t *p, uint32_t n)
 	__m128i bytes = _mm_maskz_loadu_epi8(first_lanes(n), p);
 
 	return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+}
+
+VOCABULARY Simd
+simd_load_halfs(const Half *p)
+{
+	return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) p));
+}
+
+VOCABULARY Simd
+simd_load_halfs_tail(const Half *p, uint32_t n)
+{
+	return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(n), p));
+}
+
+VOCABULARY void
+simd_store(float *p, Simd v)
+{
+	_mm512_storeu_ps(p, v);
+}
+
+VOCABULARY void
+simd_store_halfs(Half *p, Simd v)
+{
+	_mm256_storeu_si256((__m256i *) p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
 VOCABULARY Simd

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels.h"
+
 #define SIMD_NAME	 "neon"
 #define SIMD_KERNELS distance_kernels_neon
 #define SIMD_TARGET
@@ -78,6 +80,30 @@ simd_load_values_tail(const uint8_t *p, uint32_t n)
 	if (n > 2)
 		word |= (uint32_t) p[2] << 16;
 	return floats_of_bytes(word);
+}
+
+VOCABULARY Simd
+simd_load_halfs(const Half *p)
+{
+	return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+
+VOCABULARY Simd
+simd_load_halfs_tail(const Half *p, uint32_t n)
+{
+	return vcvt_f32_f16(vreinterpret_f16_u64(vcreate_u64(load_halfs_below_four(p, n))));
+}
+
+VOCABULARY void
+simd_store(float *p, Simd v)
+{
+	vst1q_f32(p, v);
+}
+
+VOCABULARY void
+simd_store_halfs(Half *p, Simd v)
+{
+	vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
 }
 
 VOCABULARY Simd

@@ -50,6 +50,12 @@ float_element(const void *vector, uint32_t i)
 }
 
 static inline float
+half_element(const void *vector, uint32_t i)
+{
+	return half_to_float(((const Half *) vector)[i]);
+}
+
+static inline float
 sq8_element(const void *vector, uint32_t i)
 {
 	const Sq8Code *code = (const Sq8Code *) vector;
@@ -57,10 +63,16 @@ sq8_element(const void *vector, uint32_t i)
 	return (float) ((double) code->offset + (double) code->step * (double) code->values[i]);
 }
 
-/* The sum over i of term(query[i], element(vector, i)); all callers pass constants, inlined. */
+typedef float (*Term)(float a, float b);
+typedef float (*Element)(const void *vector, uint32_t i);
+
+/*
+ * The sum over i of term(query_element(query, i), element(vector, i)); all callers pass constants,
+ * inlined.
+ */
 static inline __attribute__((always_inline)) float
-sum_terms(float (*term)(float, float), float (*element)(const void *, uint32_t), const float *query,
-		  const void *vector, uint32_t dimensions)
+sum_terms(Term term, Element query_element, Element element, const void *query, const void *vector,
+		  uint32_t dimensions)
 {
 	float lanes[LANES] = {0};
 	uint32_t whole = dimensions - dimensions % LANES;
@@ -70,29 +82,49 @@ sum_terms(float (*term)(float, float), float (*element)(const void *, uint32_t),
 		/* Left as a loop it becomes vector instructions in GCC 12; unrolled (at -O3) it does not. */
 #pragma GCC unroll 1
 		for (uint32_t lane = 0; lane < LANES; lane++)
-			lanes[lane] += term(query[i + lane], element(vector, i + lane));
+			lanes[lane] += term(query_element(query, i + lane), element(vector, i + lane));
 	}
 	for (uint32_t i = whole; i < dimensions; i++)
-		lanes[i - whole] += term(query[i], element(vector, i));
+		lanes[i - whole] += term(query_element(query, i), element(vector, i));
 	return add_lanes(lanes);
+}
+
+/* The same of a batch of vectors, of so many bytes each. */
+static inline __attribute__((always_inline)) void
+sum_terms_batch(Term term, Element query_element, Element element, size_t bytes, const void *query,
+				const void *const *vectors, uint32_t count, uint32_t dimensions, float *sums)
+{
+	prefetch_vectors(vectors, count, 0, PREFETCH_WINDOW, bytes);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		prefetch_vectors(vectors, count, i + PREFETCH_WINDOW, 1, bytes);
+		sums[i] = sum_terms(term, query_element, element, query, vectors[i], dimensions);
+	}
+}
+
+static inline void
+negate(float *values, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		values[i] = -values[i];
 }
 
 static float
 l2_squared(const float *a, const float *b, uint32_t dimensions)
 {
-	return sum_terms(square_of_difference, float_element, a, b, dimensions);
+	return sum_terms(square_of_difference, float_element, float_element, a, b, dimensions);
 }
 
 static float
 inner_product(const float *a, const float *b, uint32_t dimensions)
 {
-	return sum_terms(product, float_element, a, b, dimensions);
+	return sum_terms(product, float_element, float_element, a, b, dimensions);
 }
 
 static float
 l1(const float *a, const float *b, uint32_t dimensions)
 {
-	return sum_terms(absolute_difference, float_element, a, b, dimensions);
+	return sum_terms(absolute_difference, float_element, float_element, a, b, dimensions);
 }
 
 static double
@@ -109,57 +141,33 @@ static void
 l2_squared_batch(const float *query, const void *const *vectors, uint32_t count,
 				 uint32_t dimensions, float *distances)
 {
-	size_t bytes = dimensions * sizeof(float);
-
-	prefetch_vectors(vectors, count, 0, PREFETCH_WINDOW, bytes);
-	for (uint32_t i = 0; i < count; i++)
-	{
-		prefetch_vectors(vectors, count, i + PREFETCH_WINDOW, 1, bytes);
-		distances[i] =
-			sum_terms(square_of_difference, float_element, query, vectors[i], dimensions);
-	}
+	sum_terms_batch(square_of_difference, float_element, float_element, dimensions * sizeof(float),
+					query, vectors, count, dimensions, distances);
 }
 
 static void
 negative_inner_product_batch(const float *query, const void *const *vectors, uint32_t count,
 							 uint32_t dimensions, float *distances)
 {
-	size_t bytes = dimensions * sizeof(float);
-
-	prefetch_vectors(vectors, count, 0, PREFETCH_WINDOW, bytes);
-	for (uint32_t i = 0; i < count; i++)
-	{
-		prefetch_vectors(vectors, count, i + PREFETCH_WINDOW, 1, bytes);
-		distances[i] = -sum_terms(product, float_element, query, vectors[i], dimensions);
-	}
+	sum_terms_batch(product, float_element, float_element, dimensions * sizeof(float), query,
+					vectors, count, dimensions, distances);
+	negate(distances, count);
 }
 
 static void
 l1_batch(const float *query, const void *const *vectors, uint32_t count, uint32_t dimensions,
 		 float *distances)
 {
-	size_t bytes = dimensions * sizeof(float);
-
-	prefetch_vectors(vectors, count, 0, PREFETCH_WINDOW, bytes);
-	for (uint32_t i = 0; i < count; i++)
-	{
-		prefetch_vectors(vectors, count, i + PREFETCH_WINDOW, 1, bytes);
-		distances[i] = sum_terms(absolute_difference, float_element, query, vectors[i], dimensions);
-	}
+	sum_terms_batch(absolute_difference, float_element, float_element, dimensions * sizeof(float),
+					query, vectors, count, dimensions, distances);
 }
 
 static void
 sq8_l1_batch(const float *query, const void *const *codes, uint32_t count, uint32_t dimensions,
 			 float *distances)
 {
-	size_t bytes = sizeof(Sq8Code) + dimensions;
-
-	prefetch_vectors(codes, count, 0, PREFETCH_WINDOW, bytes);
-	for (uint32_t i = 0; i < count; i++)
-	{
-		prefetch_vectors(codes, count, i + PREFETCH_WINDOW, 1, bytes);
-		distances[i] = sum_terms(absolute_difference, sq8_element, query, codes[i], dimensions);
-	}
+	sum_terms_batch(absolute_difference, float_element, sq8_element, sizeof(Sq8Code) + dimensions,
+					query, codes, count, dimensions, distances);
 }
 
 static void
@@ -181,6 +189,73 @@ sq8_dot_batch(const int16_t *query, const void *const *codes, uint32_t count, ui
 	}
 }
 
+static float
+half_l2_squared(const Half *a, const Half *b, uint32_t dimensions)
+{
+	return sum_terms(square_of_difference, half_element, half_element, a, b, dimensions);
+}
+
+static float
+half_inner_product(const Half *a, const Half *b, uint32_t dimensions)
+{
+	return sum_terms(product, half_element, half_element, a, b, dimensions);
+}
+
+static float
+half_l1(const Half *a, const Half *b, uint32_t dimensions)
+{
+	return sum_terms(absolute_difference, half_element, half_element, a, b, dimensions);
+}
+
+static double
+half_cosine_similarity(const Half *a, const Half *b, uint32_t dimensions)
+{
+	double dot = half_inner_product(a, b, dimensions);
+	double norm_a = half_inner_product(a, a, dimensions);
+	double norm_b = half_inner_product(b, b, dimensions);
+
+	return dot / sqrt(norm_a * norm_b);
+}
+
+static void
+half_l2_squared_batch(const Half *query, const void *const *vectors, uint32_t count,
+					  uint32_t dimensions, float *distances)
+{
+	sum_terms_batch(square_of_difference, half_element, half_element, dimensions * sizeof(Half),
+					query, vectors, count, dimensions, distances);
+}
+
+static void
+half_negative_inner_product_batch(const Half *query, const void *const *vectors, uint32_t count,
+								  uint32_t dimensions, float *distances)
+{
+	sum_terms_batch(product, half_element, half_element, dimensions * sizeof(Half), query, vectors,
+					count, dimensions, distances);
+	negate(distances, count);
+}
+
+static void
+half_l1_batch(const Half *query, const void *const *vectors, uint32_t count, uint32_t dimensions,
+			  float *distances)
+{
+	sum_terms_batch(absolute_difference, half_element, half_element, dimensions * sizeof(Half),
+					query, vectors, count, dimensions, distances);
+}
+
+static void
+halfs_to_floats(const Half *halfs, float *floats, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		floats[i] = half_to_float(halfs[i]);
+}
+
+static void
+halfs_from_floats(const float *floats, Half *halfs, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		halfs[i] = half_from_float(floats[i]);
+}
+
 const DistanceKernels distance_kernels_scalar = {
 	.name = "scalar",
 	.l2_squared = l2_squared,
@@ -192,4 +267,13 @@ const DistanceKernels distance_kernels_scalar = {
 	.l1_batch = l1_batch,
 	.sq8_l1_batch = sq8_l1_batch,
 	.sq8_dot_batch = sq8_dot_batch,
+	.half_l2_squared = half_l2_squared,
+	.half_inner_product = half_inner_product,
+	.half_l1 = half_l1,
+	.half_cosine_similarity = half_cosine_similarity,
+	.half_l2_squared_batch = half_l2_squared_batch,
+	.half_negative_inner_product_batch = half_negative_inner_product_batch,
+	.half_l1_batch = half_l1_batch,
+	.halfs_to_floats = halfs_to_floats,
+	.halfs_from_floats = halfs_from_floats,
 };

@@ -13,6 +13,10 @@
  *	simd_load(p)  simd_load_tail(p, n)		n < SIMD_LANES floats, zeros in the lanes behind them
  *	simd_load_values(p)  simd_load_values_tail(p, n)
  *								the same of unsigned bytes, as floats
+ *	simd_load_halfs(p)  simd_load_halfs_tail(p, n)
+ *								the same of halfs, as floats
+ *	simd_store(p, v)  simd_store_halfs(p, v)
+ *								as floats, or rounded to halfs
  *	simd_keep(v, n)				v with zeros in the lanes from n on
  *	simd_add  simd_subtract  simd_absolute
  *	simd_multiply_add(a, b, c)	a * b + c, rounded once
@@ -36,6 +40,7 @@
  * independent sums keep two multiply-add units of four cycles busy.
  */
 #include <math.h>
+#include <stdbool.h>
 
 #include "kernels.h"
 
@@ -48,13 +53,14 @@
 typedef enum ElementKind
 {
 	ELEMENT_FLOAT, /* float32 */
+	ELEMENT_HALF,  /* half; the query's elements too, which otherwise are float32 */
 	ELEMENT_SQ8	   /* offset + step * value of a Sq8Code */
 } ElementKind;
 
 /* One vector to compute the distance to; only what its ElementKind needs is used. */
 typedef struct SimdVector
 {
-	const float *floats;
+	const void *elements;
 	const uint8_t *values;
 	Simd offset;
 	Simd step;
@@ -63,7 +69,7 @@ typedef struct SimdVector
 SIMD_INLINE SimdVector
 simd_vector_open(ElementKind kind, const void *vector)
 {
-	SimdVector opened = {.floats = (const float *) vector, .values = NULL};
+	SimdVector opened = {.elements = vector, .values = NULL};
 
 	opened.offset = simd_zero();
 	opened.step = simd_zero();
@@ -76,13 +82,30 @@ simd_vector_open(ElementKind kind, const void *vector)
 	return opened;
 }
 
+/* Elements of a plain array: of a query, or of a vector that is no code. */
+SIMD_INLINE Simd
+simd_array(ElementKind kind, const void *array, uint32_t i)
+{
+	if (kind == ELEMENT_HALF)
+		return simd_load_halfs((const Half *) array + i);
+	return simd_load((const float *) array + i);
+}
+
+SIMD_INLINE Simd
+simd_array_tail(ElementKind kind, const void *array, uint32_t i, uint32_t n)
+{
+	if (kind == ELEMENT_HALF)
+		return simd_load_halfs_tail((const Half *) array + i, n);
+	return simd_load_tail((const float *) array + i, n);
+}
+
 SIMD_INLINE Simd
 simd_elements(ElementKind kind, const SimdVector *vector, uint32_t i)
 {
 	Simd values;
 
-	if (kind == ELEMENT_FLOAT)
-		return simd_load(vector->floats + i);
+	if (kind != ELEMENT_SQ8)
+		return simd_array(kind, vector->elements, i);
 	values = simd_load_values(vector->values + i);
 	return simd_multiply_add(vector->step, values, vector->offset);
 }
@@ -92,8 +115,8 @@ simd_elements_tail(ElementKind kind, const SimdVector *vector, uint32_t i, uint3
 {
 	Simd values;
 
-	if (kind == ELEMENT_FLOAT)
-		return simd_load_tail(vector->floats + i, n);
+	if (kind != ELEMENT_SQ8)
+		return simd_array_tail(kind, vector->elements, i, n);
 	values = simd_load_values_tail(vector->values + i, n);
 	/* The offset must not show in the lanes behind the end. */
 	return simd_keep(simd_multiply_add(vector->step, values, vector->offset), n);
@@ -116,7 +139,7 @@ simd_add_term(DistanceMetric metric, Simd sum, Simd a, Simd b)
 
 /* The sum of the terms for one vector, in four independent sums. */
 SIMD_INLINE float
-simd_sum_terms(DistanceMetric metric, ElementKind kind, const float *query, const void *vector,
+simd_sum_terms(DistanceMetric metric, ElementKind kind, const void *query, const void *vector,
 			   uint32_t dimensions)
 {
 	SimdVector opened = simd_vector_open(kind, vector);
@@ -132,22 +155,27 @@ simd_sum_terms(DistanceMetric metric, ElementKind kind, const float *query, cons
 		uint32_t i2 = i + 2 * SIMD_LANES;
 		uint32_t i3 = i + 3 * SIMD_LANES;
 
-		sum0 = simd_add_term(metric, sum0, simd_load(query + i), simd_elements(kind, &opened, i));
-		sum1 = simd_add_term(metric, sum1, simd_load(query + i1), simd_elements(kind, &opened, i1));
-		sum2 = simd_add_term(metric, sum2, simd_load(query + i2), simd_elements(kind, &opened, i2));
-		sum3 = simd_add_term(metric, sum3, simd_load(query + i3), simd_elements(kind, &opened, i3));
+		sum0 = simd_add_term(metric, sum0, simd_array(kind, query, i),
+							 simd_elements(kind, &opened, i));
+		sum1 = simd_add_term(metric, sum1, simd_array(kind, query, i1),
+							 simd_elements(kind, &opened, i1));
+		sum2 = simd_add_term(metric, sum2, simd_array(kind, query, i2),
+							 simd_elements(kind, &opened, i2));
+		sum3 = simd_add_term(metric, sum3, simd_array(kind, query, i3),
+							 simd_elements(kind, &opened, i3));
 	}
 	for (; i + SIMD_LANES <= dimensions; i += SIMD_LANES)
-		sum0 = simd_add_term(metric, sum0, simd_load(query + i), simd_elements(kind, &opened, i));
+		sum0 = simd_add_term(metric, sum0, simd_array(kind, query, i),
+							 simd_elements(kind, &opened, i));
 	if (i < dimensions)
-		sum1 = simd_add_term(metric, sum1, simd_load_tail(query + i, dimensions - i),
+		sum1 = simd_add_term(metric, sum1, simd_array_tail(kind, query, i, dimensions - i),
 							 simd_elements_tail(kind, &opened, i, dimensions - i));
 	return simd_sum(simd_add(simd_add(sum0, sum2), simd_add(sum1, sum3)));
 }
 
 /* The same for GROUP vectors at once, in two independent sums each. */
 SIMD_INLINE void
-simd_sum_terms_group(DistanceMetric metric, ElementKind kind, const float *query,
+simd_sum_terms_group(DistanceMetric metric, ElementKind kind, const void *query,
 					 const void *const *vectors, uint32_t dimensions, float *sums)
 {
 	SimdVector opened[GROUP];
@@ -164,8 +192,8 @@ simd_sum_terms_group(DistanceMetric metric, ElementKind kind, const float *query
 	}
 	for (; i + 2 * SIMD_LANES <= dimensions; i += 2 * SIMD_LANES)
 	{
-		Simd query_even = simd_load(query + i);
-		Simd query_odd = simd_load(query + i + SIMD_LANES);
+		Simd query_even = simd_array(kind, query, i);
+		Simd query_odd = simd_array(kind, query, i + SIMD_LANES);
 
 #pragma GCC unroll 4
 		for (uint32_t v = 0; v < GROUP; v++)
@@ -178,7 +206,7 @@ simd_sum_terms_group(DistanceMetric metric, ElementKind kind, const float *query
 	}
 	if (i + SIMD_LANES <= dimensions)
 	{
-		Simd query_even = simd_load(query + i);
+		Simd query_even = simd_array(kind, query, i);
 
 #pragma GCC unroll 4
 		for (uint32_t v = 0; v < GROUP; v++)
@@ -189,7 +217,7 @@ simd_sum_terms_group(DistanceMetric metric, ElementKind kind, const float *query
 	if (i < dimensions)
 	{
 		uint32_t n = dimensions - i;
-		Simd query_tail = simd_load_tail(query + i, n);
+		Simd query_tail = simd_array_tail(kind, query, i, n);
 
 #pragma GCC unroll 4
 		for (uint32_t v = 0; v < GROUP; v++)
@@ -202,12 +230,21 @@ simd_sum_terms_group(DistanceMetric metric, ElementKind kind, const float *query
 	simd_sum4(even, sums);
 }
 
+SIMD_INLINE size_t
+simd_vector_bytes(ElementKind kind, uint32_t dimensions)
+{
+	if (kind == ELEMENT_FLOAT)
+		return dimensions * sizeof(float);
+	if (kind == ELEMENT_HALF)
+		return dimensions * sizeof(Half);
+	return sizeof(Sq8Code) + dimensions;
+}
+
 SIMD_INLINE void
-simd_batch(DistanceMetric metric, ElementKind kind, const float *query, const void *const *vectors,
+simd_batch(DistanceMetric metric, ElementKind kind, const void *query, const void *const *vectors,
 		   uint32_t count, uint32_t dimensions, float *distances)
 {
-	size_t bytes =
-		kind == ELEMENT_FLOAT ? dimensions * sizeof(float) : sizeof(Sq8Code) + dimensions;
+	size_t bytes = simd_vector_bytes(kind, dimensions);
 	uint32_t i = 0;
 
 	prefetch_vectors(vectors, count, 0, PREFETCH_WINDOW, bytes);
@@ -223,6 +260,46 @@ simd_batch(DistanceMetric metric, ElementKind kind, const float *query, const vo
 	if (metric == DISTANCE_INNER_PRODUCT)
 		for (i = 0; i < count; i++)
 			distances[i] = -distances[i];
+}
+
+SIMD_INLINE double
+simd_cosine(ElementKind kind, const void *a, const void *b, uint32_t dimensions)
+{
+	Simd dot[2] = {simd_zero(), simd_zero()};
+	Simd norm_a[2] = {simd_zero(), simd_zero()};
+	Simd norm_b[2] = {simd_zero(), simd_zero()};
+	double norms;
+	uint32_t i = 0;
+
+	for (; i + 2 * SIMD_LANES <= dimensions; i += 2 * SIMD_LANES)
+	{
+#pragma GCC unroll 2
+		for (uint32_t half = 0; half < 2; half++)
+		{
+			Simd x = simd_array(kind, a, i + half * SIMD_LANES);
+			Simd y = simd_array(kind, b, i + half * SIMD_LANES);
+
+			dot[half] = simd_multiply_add(x, y, dot[half]);
+			norm_a[half] = simd_multiply_add(x, x, norm_a[half]);
+			norm_b[half] = simd_multiply_add(y, y, norm_b[half]);
+		}
+	}
+	while (i < dimensions)
+	{
+		uint32_t left = dimensions - i;
+		uint32_t n = left < SIMD_LANES ? left : SIMD_LANES;
+		bool whole = n == SIMD_LANES;
+		Simd x = whole ? simd_array(kind, a, i) : simd_array_tail(kind, a, i, n);
+		Simd y = whole ? simd_array(kind, b, i) : simd_array_tail(kind, b, i, n);
+
+		dot[0] = simd_multiply_add(x, y, dot[0]);
+		norm_a[0] = simd_multiply_add(x, x, norm_a[0]);
+		norm_b[0] = simd_multiply_add(y, y, norm_b[0]);
+		i += n;
+	}
+	norms = (double) simd_sum(simd_add(norm_a[0], norm_a[1])) *
+			(double) simd_sum(simd_add(norm_b[0], norm_b[1]));
+	return (double) simd_sum(simd_add(dot[0], dot[1])) / sqrt(norms);
 }
 
 SIMD_FUNCTION float
@@ -246,40 +323,7 @@ l1(const float *a, const float *b, uint32_t dimensions)
 SIMD_FUNCTION double
 cosine_similarity(const float *a, const float *b, uint32_t dimensions)
 {
-	Simd dot[2] = {simd_zero(), simd_zero()};
-	Simd norm_a[2] = {simd_zero(), simd_zero()};
-	Simd norm_b[2] = {simd_zero(), simd_zero()};
-	double norms;
-	uint32_t i = 0;
-
-	for (; i + 2 * SIMD_LANES <= dimensions; i += 2 * SIMD_LANES)
-	{
-#pragma GCC unroll 2
-		for (uint32_t half = 0; half < 2; half++)
-		{
-			Simd x = simd_load(a + i + half * SIMD_LANES);
-			Simd y = simd_load(b + i + half * SIMD_LANES);
-
-			dot[half] = simd_multiply_add(x, y, dot[half]);
-			norm_a[half] = simd_multiply_add(x, x, norm_a[half]);
-			norm_b[half] = simd_multiply_add(y, y, norm_b[half]);
-		}
-	}
-	while (i < dimensions)
-	{
-		uint32_t left = dimensions - i;
-		uint32_t n = left < SIMD_LANES ? left : SIMD_LANES;
-		Simd x = n == SIMD_LANES ? simd_load(a + i) : simd_load_tail(a + i, n);
-		Simd y = n == SIMD_LANES ? simd_load(b + i) : simd_load_tail(b + i, n);
-
-		dot[0] = simd_multiply_add(x, y, dot[0]);
-		norm_a[0] = simd_multiply_add(x, x, norm_a[0]);
-		norm_b[0] = simd_multiply_add(y, y, norm_b[0]);
-		i += n;
-	}
-	norms = (double) simd_sum(simd_add(norm_a[0], norm_a[1])) *
-			(double) simd_sum(simd_add(norm_b[0], norm_b[1]));
-	return (double) simd_sum(simd_add(dot[0], dot[1])) / sqrt(norms);
+	return simd_cosine(ELEMENT_FLOAT, a, b, dimensions);
 }
 
 SIMD_FUNCTION void
@@ -366,6 +410,73 @@ sq8_dot_batch(const int16_t *query, const void *const *codes, uint32_t count, ui
 	}
 }
 
+SIMD_FUNCTION float
+half_l2_squared(const Half *a, const Half *b, uint32_t dimensions)
+{
+	return simd_sum_terms(DISTANCE_L2, ELEMENT_HALF, a, b, dimensions);
+}
+
+SIMD_FUNCTION float
+half_inner_product(const Half *a, const Half *b, uint32_t dimensions)
+{
+	return simd_sum_terms(DISTANCE_INNER_PRODUCT, ELEMENT_HALF, a, b, dimensions);
+}
+
+SIMD_FUNCTION float
+half_l1(const Half *a, const Half *b, uint32_t dimensions)
+{
+	return simd_sum_terms(DISTANCE_L1, ELEMENT_HALF, a, b, dimensions);
+}
+
+SIMD_FUNCTION double
+half_cosine_similarity(const Half *a, const Half *b, uint32_t dimensions)
+{
+	return simd_cosine(ELEMENT_HALF, a, b, dimensions);
+}
+
+SIMD_FUNCTION void
+half_l2_squared_batch(const Half *query, const void *const *vectors, uint32_t count,
+					  uint32_t dimensions, float *distances)
+{
+	simd_batch(DISTANCE_L2, ELEMENT_HALF, query, vectors, count, dimensions, distances);
+}
+
+SIMD_FUNCTION void
+half_negative_inner_product_batch(const Half *query, const void *const *vectors, uint32_t count,
+								  uint32_t dimensions, float *distances)
+{
+	simd_batch(DISTANCE_INNER_PRODUCT, ELEMENT_HALF, query, vectors, count, dimensions, distances);
+}
+
+SIMD_FUNCTION void
+half_l1_batch(const Half *query, const void *const *vectors, uint32_t count, uint32_t dimensions,
+			  float *distances)
+{
+	simd_batch(DISTANCE_L1, ELEMENT_HALF, query, vectors, count, dimensions, distances);
+}
+
+SIMD_FUNCTION void
+halfs_to_floats(const Half *halfs, float *floats, uint32_t count)
+{
+	uint32_t i = 0;
+
+	for (; i + SIMD_LANES <= count; i += SIMD_LANES)
+		simd_store(floats + i, simd_load_halfs(halfs + i));
+	for (; i < count; i++)
+		floats[i] = half_to_float(halfs[i]);
+}
+
+SIMD_FUNCTION void
+halfs_from_floats(const float *floats, Half *halfs, uint32_t count)
+{
+	uint32_t i = 0;
+
+	for (; i + SIMD_LANES <= count; i += SIMD_LANES)
+		simd_store_halfs(halfs + i, simd_load(floats + i));
+	for (; i < count; i++)
+		halfs[i] = half_from_float(floats[i]);
+}
+
 const DistanceKernels SIMD_KERNELS = {
 	.name = SIMD_NAME,
 	.l2_squared = l2_squared,
@@ -377,4 +488,13 @@ const DistanceKernels SIMD_KERNELS = {
 	.l1_batch = l1_batch,
 	.sq8_l1_batch = sq8_l1_batch,
 	.sq8_dot_batch = sq8_dot_batch,
+	.half_l2_squared = half_l2_squared,
+	.half_inner_product = half_inner_product,
+	.half_l1 = half_l1,
+	.half_cosine_similarity = half_cosine_similarity,
+	.half_l2_squared_batch = half_l2_squared_batch,
+	.half_negative_inner_product_batch = half_negative_inner_product_batch,
+	.half_l1_batch = half_l1_batch,
+	.halfs_to_floats = halfs_to_floats,
+	.halfs_from_floats = halfs_from_floats,
 };

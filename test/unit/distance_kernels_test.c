@@ -4,20 +4,14 @@
  *
  * Small integers are the sharpest input: all sums are exact in float32, so a result must be equal,
  * and an element left out, taken twice or taken from outside shows. For other input a result may
- * be off by the rounding of its sums. A kernel keeps at least eight partial sums (the scalar one
- * eight, the others more), so an addend goes through at most n / 8 additions, then at most three
- * to join the partial sums of a register, three more to join registers, some for elements left
- * over, and has at most three roundings of its own: (n / 8 + 16) * 2^-24 * sum of |terms|. A
- * product that underflows loses half of the smallest denormal more.
+ * be off by the rounding of its sums (reference.h).
  *
  * The scalar set is checked in the same way, so each set agrees with it within twice that.
  */
 #include "unit.h"
 
-#include <float.h>
-#include <math.h>
-
 #include "distance/distance.h"
+#include "reference.h"
 
 #define LENGTH_ALL 4100 /* all lengths up to here, and LENGTH_MAX */
 #define LENGTH_MAX 16000
@@ -91,85 +85,10 @@ fill(Input input, float *a, float *b, uint32_t n)
 	}
 }
 
-/* A sum, and the sum of the absolute values of its terms. */
-typedef struct Reference
-{
-	long double sum;
-	long double magnitude;
-	uint32_t n;
-} Reference;
-
-typedef struct References
-{
-	Reference l2;
-	Reference product;
-	Reference l1;
-	Reference square_a;
-	Reference square_b;
-} References;
-
-static void
-reference_add(Reference *reference, long double term)
-{
-	reference->sum += term;
-	reference->magnitude += fabsl(term);
-	reference->n++;
-}
-
-static References
-references_of(const float *a, const float *b, uint32_t n)
-{
-	References all = {0};
-
-	for (uint32_t i = 0; i < n; i++)
-	{
-		long double x = a[i];
-		long double y = b[i];
-
-		reference_add(&all.l2, (x - y) * (x - y));
-		reference_add(&all.product, x * y);
-		reference_add(&all.l1, fabsl(x - y));
-		reference_add(&all.square_a, x * x);
-		reference_add(&all.square_b, y * y);
-	}
-	return all;
-}
-
-static long double
-relative_bound(uint32_t n)
-{
-	return (n / 8 + 16) * 0x1p-24L;
-}
-
 static bool
 agrees(Input input, float got, const Reference *reference)
 {
-	long double bound =
-		relative_bound(reference->n) * reference->magnitude + reference->n * 0x1p-149L;
-
-	if (input == INPUT_INTEGERS || input == INPUT_ZEROS)
-		return got == (float) reference->sum;
-	if (reference->magnitude + bound < FLT_MAX)
-		return fabsl((long double) got - reference->sum) <= bound;
-	/* Terms of one sign overflow to infinity; of two, sums of infinities may give a NaN too. */
-	if (reference->sum == reference->magnitude && reference->sum - bound > FLT_MAX)
-		return isinf(got) && got > 0;
-	return !isfinite(got) || fabsl((long double) got - reference->sum) <= bound;
-}
-
-static bool
-cosine_agrees(double got, const References *all)
-{
-	long double norms = sqrtl(all->square_a.sum * all->square_b.sum);
-	long double bound = 2.5L * relative_bound(all->product.n) + 0x1p-50L;
-
-	if (norms == 0)
-		return isnan(got);
-	/* Where norms overflow or underflow in float32, anything that clamping makes a cosine. */
-	if (all->square_a.sum > FLT_MAX / 2 || all->square_b.sum > FLT_MAX / 2 ||
-		all->square_a.sum < 1e-30L || all->square_b.sum < 1e-30L)
-		return true;
-	return fabsl((long double) got - all->product.sum / norms) <= bound;
+	return reference_agrees(input == INPUT_INTEGERS || input == INPUT_ZEROS, got, reference);
 }
 
 /* n floats that end with the guarded memory; all in front of them is NaN, which would show. */
@@ -194,8 +113,9 @@ compare_pair(const DistanceKernels *set, Input input, const float *a, const floa
 	expect(agrees(input, product, &all.product), "inner_product, length %u: %.9g, should be %.9Lg",
 		   n, product, all.product.sum);
 	expect(agrees(input, l1, &all.l1), "l1, length %u: %.9g, should be %.9Lg", n, l1, all.l1.sum);
-	expect(cosine_agrees(cosine, &all), "cosine_similarity, length %u: %.17g, should be %.17Lg", n,
-		   cosine, all.product.sum / sqrtl(all.square_a.sum * all.square_b.sum));
+	expect(reference_cosine_agrees(cosine, &all),
+		   "cosine_similarity, length %u: %.17g, should be %.17Lg", n, cosine,
+		   all.product.sum / sqrtl(all.square_a.sum * all.square_b.sum));
 }
 
 /* All lengths, with the vectors' ends at the end of readable memory. */
