@@ -56,6 +56,10 @@ typedef struct VectorStoreRoutine
 	void (*fetch)(struct StorageReader *reader, PageArrayId array, const uint32 *ordinals,
 				  uint32 count, const void **slots);
 
+	/* The same for `count` consecutive slots. */
+	void (*fetch_run)(struct StorageReader *reader, PageArrayId array, uint32 first, uint32 count,
+					  const void **slots);
+
 	/* Start reading the pages of these slots; a hint. */
 	void (*prefetch)(struct StorageReader *reader, PageArrayId array, const uint32 *ordinals,
 					 uint32 count);
@@ -156,6 +160,10 @@ extern void
 storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
 				   const void **slots, MappedReadSection section, void *argument);
 
+/* The same for `count` (at most STORAGE_MAX_BATCH) consecutive slots. */
+extern void storage_read_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 count,
+							 const void **slots, MappedReadSection section, void *argument);
+
 /* Start reading the pages of `count` consecutive slots; a hint. */
 extern void
 storage_prefetch_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 count);
@@ -170,6 +178,9 @@ extern void storage_copy_slot(StorageReader *reader, PageArrayId array, uint32 o
 extern void
 storage_copy_slot_whole(StorageReader *reader, PageArrayId array, uint32 ordinal, void *slot);
 
+/* For the stores: consecutive slots fetched like any others. */
+extern void storage_fetch_run_singly(StorageReader *reader, PageArrayId array, uint32 first,
+									 uint32 count, const void **slots);
 /* For the stores: room for copies of one batch's slots, at least `size` bytes. */
 extern char *storage_reader_scratch(StorageReader *reader, Size size);
 /* For the stores: copy a slot out through shared buffers, each page under a share lock. */

@@ -54,7 +54,6 @@ measure_batch(StorageReader *reader, const float *vector, uint32 first, uint32 c
 			  float *distances)
 {
 	const IndexMeta *meta = reader->meta;
-	uint32 ordinals[STORAGE_MAX_BATCH];
 	const void *slots[STORAGE_MAX_BATCH];
 	CentroidSection section = {
 		.measure = distance_batch_function(ivf_centroid_metric((DistanceMetric) meta->metric)),
@@ -65,9 +64,7 @@ measure_batch(StorageReader *reader, const float *vector, uint32 first, uint32 c
 		.distances = distances,
 	};
 
-	for (uint32 i = 0; i < count; i++)
-		ordinals[i] = first + i;
-	storage_read_batch(reader, IVF_CENTROIDS, ordinals, count, slots, measure_centroids, &section);
+	storage_read_run(reader, IVF_CENTROIDS, first, count, slots, measure_centroids, &section);
 	for (uint32 i = 0; i < count; i++)
 	{
 		if (unlikely(isnan(distances[i])))

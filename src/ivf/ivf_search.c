@@ -86,7 +86,6 @@ ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type
 static void
 scan_extent(IvfSearch *search, const IvfExtent *extent)
 {
-	uint32 ordinals[STORAGE_MAX_BATCH];
 	const void *slots[STORAGE_MAX_BATCH];
 	float distances[STORAGE_MAX_BATCH];
 	DistanceSection section = {.search = search, .slots = slots, .distances = distances};
@@ -99,10 +98,8 @@ scan_extent(IvfSearch *search, const IvfExtent *extent)
 
 		CHECK_FOR_INTERRUPTS();
 		section.count = Min(extent->used - done, STORAGE_MAX_BATCH);
-		for (uint32 i = 0; i < section.count; i++)
-			ordinals[i] = first + i;
-		storage_read_batch(search->reader, search->scan_array, ordinals, section.count, slots,
-						   measure, &section);
+		storage_read_run(search->reader, search->scan_array, first, section.count, slots, measure,
+						 &section);
 		candidate_pool_add(&search->pool, first, distances, section.count);
 	}
 }

@@ -89,6 +89,46 @@ buffer_pool_fetch(StorageReader *reader, PageArrayId array_id, const uint32 *ord
 }
 
 static void
+buffer_pool_fetch_run(StorageReader *reader, PageArrayId array_id, uint32 first, uint32 count,
+					  const void **slots)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	uint32 blocks[STORAGE_MAX_BATCH] = {0};
+	uint32 starts[STORAGE_MAX_BATCH + 1]; /* of the slots on each page */
+	uint32 offsets[STORAGE_MAX_BATCH];
+	Buffer buffers[STORAGE_MAX_BATCH];
+	uint32 pages = 0;
+
+	Assert(count <= STORAGE_MAX_BATCH);
+	if (array->slots_per_page == 0 || reader->copy_out)
+	{
+		storage_fetch_run_singly(reader, array_id, first, count, slots);
+		return;
+	}
+	for (uint32 done = 0; done < count; pages++)
+	{
+		SlotPlace place = page_array_place(array, first + done);
+
+		blocks[pages] = place.data_block;
+		offsets[pages] = place.offset;
+		starts[pages] = done;
+		done += array->slots_per_page - place.offset / array->slot_size;
+	}
+	starts[pages] = count;
+	pin_cache_get_batch(reader->pins, array_id, blocks, pages, buffers);
+	for (uint32 page = 0; page < pages; page++)
+	{
+		const char *slot = storage_page_payload(BufferGetPage(buffers[page])) + offsets[page];
+
+		for (uint32 i = starts[page]; i < starts[page + 1]; i++)
+		{
+			slots[i] = slot;
+			slot += array->slot_size;
+		}
+	}
+}
+
+static void
 buffer_pool_prefetch(StorageReader *reader, PageArrayId array_id, const uint32 *ordinals,
 					 uint32 count)
 {
@@ -111,5 +151,6 @@ const VectorStoreRoutine buffer_pool_store = {
 	.begin = buffer_pool_begin,
 	.end = buffer_pool_end,
 	.fetch = buffer_pool_fetch,
+	.fetch_run = buffer_pool_fetch_run,
 	.prefetch = buffer_pool_prefetch,
 };

@@ -160,6 +160,39 @@ mmap_fetch(StorageReader *reader, PageArrayId array_id, const uint32 *ordinals, 
 }
 
 static void
+mmap_fetch_run(StorageReader *reader, PageArrayId array_id, uint32 first, uint32 count,
+			   const void **slots)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	uint32 done = 0;
+
+	if (array->slots_per_page == 0)
+	{
+		storage_fetch_run_singly(reader, array_id, first, count, slots);
+		return;
+	}
+	while (done < count)
+	{
+		SlotPlace place = page_array_place(array, first + done);
+		uint32 on_page = array->slots_per_page - place.offset / array->slot_size;
+		const char *slot;
+
+		if (!settle_view_is_settled(&reader->settle, place.data_block))
+		{
+			/* The rest of the batch in one call: pins of two calls might not live together. */
+			storage_fetch_run_singly(reader, array_id, first + done, count - done, slots + done);
+			return;
+		}
+		slot = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
+			   STORAGE_PAYLOAD_OFFSET + place.offset;
+		on_page = Min(on_page, count - done);
+		for (uint32 i = 0; i < on_page; i++)
+			slots[done + i] = slot + (Size) i * array->slot_size;
+		done += on_page;
+	}
+}
+
+static void
 mmap_prefetch(StorageReader *reader, PageArrayId array_id, const uint32 *ordinals, uint32 count)
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
@@ -185,5 +218,6 @@ const VectorStoreRoutine mmap_store = {
 	.begin = mmap_begin,
 	.end = mmap_end,
 	.fetch = mmap_fetch,
+	.fetch_run = mmap_fetch_run,
 	.prefetch = mmap_prefetch,
 };

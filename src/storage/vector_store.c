@@ -160,26 +160,66 @@ storage_reader_check_ordinal_slow(StorageReader *reader, uint32 ordinal)
 }
 
 void
+storage_fetch_run_singly(StorageReader *reader, PageArrayId array, uint32 first, uint32 count,
+						 const void **slots)
+{
+	uint32 ordinals[STORAGE_MAX_BATCH];
+
+	Assert(count <= STORAGE_MAX_BATCH);
+	for (uint32 i = 0; i < count; i++)
+		ordinals[i] = first + i;
+	reader->store->fetch(reader, array, ordinals, count, slots);
+}
+
+/* Batches are timed now and then: whether this one is, and when it began. */
+static bool
+begin_batch(StorageReader *reader, instr_time *start)
+{
+	bool timed = reader->cold || reader->batches % WARM_BATCHES_PER_TIMING == 0;
+
+	reader->batches++;
+	if (timed)
+		INSTR_TIME_SET_CURRENT(*start);
+	return timed;
+}
+
+static void
+end_batch(StorageReader *reader, instr_time start)
+{
+	instr_time elapsed;
+
+	INSTR_TIME_SET_CURRENT(elapsed);
+	INSTR_TIME_SUBTRACT(elapsed, start);
+	reader->cold = INSTR_TIME_GET_MICROSEC(elapsed) > COLD_BATCH_US;
+}
+
+void
 storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
 				   const void **slots, MappedReadSection section, void *argument)
 {
-	bool timed = reader->cold || reader->batches % WARM_BATCHES_PER_TIMING == 0;
 	instr_time start;
-	instr_time elapsed;
+	bool timed;
 
-	reader->batches++;
 	if (reader->cold && count > 1)
 		reader->store->prefetch(reader, array, ordinals, count);
-	if (timed)
-		INSTR_TIME_SET_CURRENT(start);
+	timed = begin_batch(reader, &start);
 	storage_fetch(reader, array, ordinals, count, slots);
 	storage_reader_run(reader, section, argument);
 	if (timed)
-	{
-		INSTR_TIME_SET_CURRENT(elapsed);
-		INSTR_TIME_SUBTRACT(elapsed, start);
-		reader->cold = INSTR_TIME_GET_MICROSEC(elapsed) > COLD_BATCH_US;
-	}
+		end_batch(reader, start);
+}
+
+void
+storage_read_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 count,
+				 const void **slots, MappedReadSection section, void *argument)
+{
+	instr_time start;
+	bool timed = begin_batch(reader, &start);
+
+	reader->store->fetch_run(reader, array, first, count, slots);
+	storage_reader_run(reader, section, argument);
+	if (timed)
+		end_batch(reader, start);
 }
 
 void
