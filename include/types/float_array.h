@@ -10,7 +10,7 @@
 /*
  * The elements of an int4[], float4[], float8[] or numeric[]; palloc'd.  ERROR unless the array
  * has one dimension and no nulls, its length is one that the type and typmod allow, and each
- * element is finite as a float4.  Returns the length.
+ * element is one that the type can hold, rounded to float4.  Returns the length.
  */
 extern int
 float_array_read(const ElementType *type, ArrayType *array, int32 typmod, float4 **values);

@@ -8,9 +8,9 @@
 #include "types/element_type.h"
 
 /*
- * Parse a list of finite float4 in brackets, with white space allowed between the tokens.  The
- * values come palloc'd; their number is one that the type can hold.  False only for an error
- * that was saved in escontext.
+ * Parse a list of numbers in brackets, with white space allowed between the tokens.  The values
+ * come palloc'd, each one that the type can hold, rounded to float4; so is their number.  False
+ * only for an error that was saved in escontext.
  */
 extern bool float_list_parse(const ElementType *type, const char *text, float4 **values, int *count,
 							 struct Node *escontext);

@@ -23,8 +23,8 @@ sum_state_add(ArrayType *state, const float4 *values, int count, bool in_place, 
 extern ArrayType *sum_state_combine(ArrayType *left, ArrayType *right, const char *caller);
 
 /*
- * The mean of each dimension as finite float4; palloc'd.  Returns the number of dimensions, one
- * that the type can hold, or 0 where the state has no values.
+ * The mean of each dimension, one that the type can hold, rounded to float4; palloc'd.  Returns the
+ * number of dimensions, which the type can hold too, or 0 where the state has no values.
  */
 extern int
 sum_state_mean(const ElementType *type, ArrayType *state, float4 **means, const char *caller);

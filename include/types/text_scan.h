@@ -25,8 +25,9 @@ extern bool text_report_syntax_error(const ElementType *type, const char *text, 
 									 struct Node *escontext);
 
 /*
- * Read a finite float4 at *cursor, behind white space, and move *cursor behind it.  A number too
- * small for a float4 becomes the nearest denormal, or else zero or an error, as may_vanish says.
+ * Read a number that the type can hold as a float4 at *cursor, behind white space, and move *cursor
+ * behind it.  One too small for a float4 becomes the nearest denormal, or else zero or an error, as
+ * may_vanish says.
  */
 extern bool text_read_float4(const ElementType *type, const char *text, const char **cursor,
 							 bool may_vanish, float4 *value, struct Node *escontext);

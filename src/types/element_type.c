@@ -7,8 +7,7 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include <math.h>
-
+#include "common/shortest_dec.h"
 #include "types/element_type.h"
 
 bool
@@ -36,6 +35,17 @@ element_type_check_typmod(int32 typmod, int dimensions, struct Node *escontext)
 	return true;
 }
 
+static bool
+report_out_of_range(const ElementType *type, float4 value, struct Node *escontext)
+{
+	char digits[FLOAT_SHORTEST_DECIMAL_LEN];
+
+	float_to_shortest_decimal_buf(value, digits);
+	ereturn(escontext, false,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("\"%s\" is out of range for type %s", digits, type->name)));
+}
+
 bool
 element_type_check_value(const ElementType *type, float4 value, struct Node *escontext)
 {
@@ -46,12 +56,23 @@ element_type_check_value(const ElementType *type, float4 value, struct Node *esc
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("infinite value not allowed in %s", type->name)));
+	if (element_type_overflows(type, value))
+		return report_out_of_range(type, value, escontext);
 	return true;
 }
 
 void
 element_type_check_values(const ElementType *type, const float4 *values, int count)
 {
+	/* As in pgvector, a value that is out of range is told before one that is not finite. */
+	if (type->overflow > 0)
+	{
+		for (int i = 0; i < count; i++)
+		{
+			if (unlikely(element_type_overflows(type, values[i])))
+				(void) report_out_of_range(type, values[i], NULL);
+		}
+	}
 	for (int i = 0; i < count; i++)
 	{
 		if (unlikely(!isfinite(values[i])))

@@ -14,34 +14,41 @@
 #include "utils/float.h"
 
 static void
-check_overflow(const float4 *values, int count)
+check_overflow(float4 least_overflow, const float4 *values, int count)
 {
 	bool overflow = false;
 
 	for (int i = 0; i < count; i++)
-		overflow |= isinf(values[i]) != 0;
+		overflow |= fabsf(values[i]) >= least_overflow;
 	if (unlikely(overflow))
 		float_overflow_error();
 }
 
+/* The least magnitude that the type can't hold. */
+static float4
+overflow_of(const ElementType *type)
+{
+	return type->overflow > 0 ? type->overflow : get_float4_infinity();
+}
+
 void
-float_add(const float4 *a, const float4 *b, float4 *result, int count)
+float_add(const ElementType *type, const float4 *a, const float4 *b, float4 *result, int count)
 {
 	for (int i = 0; i < count; i++)
 		result[i] = a[i] + b[i];
-	check_overflow(result, count);
+	check_overflow(overflow_of(type), result, count);
 }
 
 void
-float_subtract(const float4 *a, const float4 *b, float4 *result, int count)
+float_subtract(const ElementType *type, const float4 *a, const float4 *b, float4 *result, int count)
 {
 	for (int i = 0; i < count; i++)
 		result[i] = a[i] - b[i];
-	check_overflow(result, count);
+	check_overflow(overflow_of(type), result, count);
 }
 
 void
-float_multiply(const float4 *a, const float4 *b, float4 *result, int count)
+float_multiply(const ElementType *type, const float4 *a, const float4 *b, float4 *result, int count)
 {
 	bool underflow = false;
 
@@ -49,10 +56,10 @@ float_multiply(const float4 *a, const float4 *b, float4 *result, int count)
 	{
 		float4 product = a[i] * b[i];
 
-		underflow |= product == 0 && a[i] != 0 && b[i] != 0;
+		underflow |= fabsf(product) <= type->underflow && a[i] != 0 && b[i] != 0;
 		result[i] = product;
 	}
-	check_overflow(result, count);
+	check_overflow(overflow_of(type), result, count);
 	if (unlikely(underflow))
 		float_underflow_error();
 }
@@ -81,5 +88,5 @@ float_normalize(const float4 *values, float4 *result, int count)
 
 	for (int i = 0; i < count; i++)
 		result[i] = (float4) (values[i] / norm);
-	check_overflow(result, count);
+	check_overflow(get_float4_infinity(), result, count);
 }

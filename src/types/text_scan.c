@@ -33,7 +33,8 @@ text_read_float4(const ElementType *type, const char *text, const char **cursor,
 	*value = strtof(start, &end);
 	if (end == start)
 		return text_report_syntax_error(type, text, NULL, escontext);
-	if (errno == ERANGE && (isinf(*value) || (*value == 0 && !may_vanish)))
+	if ((errno == ERANGE && (isinf(*value) || (*value == 0 && !may_vanish))) ||
+		element_type_overflows(type, *value))
 		ereturn(escontext, false,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("\"%s\" is out of range for type %s", pnstrdup(start, end - start),

@@ -20,7 +20,8 @@ PG_FUNCTION_INFO_V1(vector_concat);
 PG_FUNCTION_INFO_V1(subvector);
 PG_FUNCTION_INFO_V1(binary_quantize);
 
-typedef void (*ElementwiseFunction)(const float4 *a, const float4 *b, float4 *result, int count);
+typedef void (*ElementwiseFunction)(const ElementType *type, const float4 *a, const float4 *b,
+									float4 *result, int count);
 
 /*
  * One element-wise operation on both arguments.
@@ -34,7 +35,7 @@ vector_apply(FunctionCallInfo fcinfo, ElementwiseFunction operation)
 
 	element_type_check_same(&vector_element_type, a->dim, b->dim);
 	result = vector_alloc(a->dim);
-	operation(a->x, b->x, result->x, a->dim);
+	operation(&vector_element_type, a->x, b->x, result->x, a->dim);
 	return result;
 }
 
