@@ -58,26 +58,21 @@ hnsw_level_m(uint16 m, int level)
 /*
  * Algorithm 4 (select neighbors, heuristic): of `count` candidates, nearest first, at most `max`
  * that are nearer to the base than to any candidate chosen before; if they are fewer than `fill`
- * (at most `max`), the nearest discarded ones make up that number.  vectors[i] is the raw vector of
+ * (at most `max`), the nearest discarded ones make up that number.  vectors[i] is the stored vector of
  * candidates[i].  Writes the indexes of the chosen ones, nearest first, to `chosen` and returns
  * their number.  No allocation.
  */
-extern uint32 hnsw_select_neighbors_filled(DistanceMetric metric, uint32 dimensions,
-										   const Candidate *candidates, const float *const *vectors,
-										   uint32 count, uint32 max, uint32 fill, uint32 *chosen);
+extern uint32 hnsw_select_neighbors_filled(const IndexType *type, const Candidate *candidates,
+										   const void *const *vectors, uint32 count, uint32 max,
+										   uint32 fill, uint32 *chosen);
 
 /* The same, filled up to `max`. */
 static inline uint32
-hnsw_select_neighbors(DistanceMetric metric, uint32 dimensions, const Candidate *candidates,
-					  const float *const *vectors, uint32 count, uint32 max, uint32 *chosen)
+hnsw_select_neighbors(const IndexType *type, const Candidate *candidates,
+					  const void *const *vectors, uint32 count, uint32 max, uint32 *chosen)
 {
-	return hnsw_select_neighbors_filled(metric, dimensions, candidates, vectors, count, max, max,
-										chosen);
+	return hnsw_select_neighbors_filled(type, candidates, vectors, count, max, max, chosen);
 }
-
-/* Distance in the index's scale (squared L2, negative inner product, L1). */
-extern float
-hnsw_distance(DistanceMetric metric, uint32 dimensions, const float *a, const float *b);
 
 /* hnsw_meta.c: the metapage and geometry of an index to be built */
 extern void hnsw_meta_init(Relation index, const IndexType *type, IndexMeta *meta);

@@ -12,27 +12,26 @@
 typedef struct HnswLinker
 {
 	StorageReader *reader;
-	DistanceMetric metric;
-	uint32 dimensions;
+	IndexType type;
 	uint16 m;
 	MemoryContext context;
-	float *base;	/* one vector */
-	float *vectors; /* capacity x dimensions */
-	const float **pointers;
+	void *base;	   /* one stored vector */
+	char *vectors; /* capacity of them */
+	const void **pointers;
 	Candidate *candidates;
 	uint32 *order;
 	uint32 capacity;
 } HnswLinker;
 
 /* Memory in the context that is current now; grows with the number of candidates. */
-extern void hnsw_linker_begin(HnswLinker *linker, StorageReader *reader, DistanceMetric metric);
+extern void hnsw_linker_begin(HnswLinker *linker, StorageReader *reader);
 
 /*
  * Of `count` candidates choose at most `max` neighbors for the vector `base` (NULL: of node
  * `base_ordinal`), by exact distances and Algorithm 4.  Candidates are distinct, are not the base
  * and are copied; `chosen` gets ordinals, nearest first.
  */
-extern uint32 hnsw_linker_choose(HnswLinker *linker, const float *base, uint32 base_ordinal,
+extern uint32 hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
 								 const uint32 *ordinals, uint32 count, uint32 max, uint32 *chosen);
 
 /*

@@ -69,8 +69,8 @@ hnsw_node_is_linkable(const HnswNode *node, int level)
 		   (node->flags & HNSW_NODE_CONTINUATION) == 0;
 }
 
-/* Copy raw vectors of `count` ordinals to `vectors` (count x dimensions). */
+/* Copy the stored vectors of `count` ordinals to `vectors`, one behind the other. */
 extern void
-hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, float *vectors);
+hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, char *vectors);
 
 #endif

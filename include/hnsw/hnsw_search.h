@@ -3,8 +3,8 @@
  *		Search of one query in the graph (Algorithms 2 and 5), for scans, inserts
  *		and repairs.
  *
- * The walk reads codes (raw vectors with quantizer none); exact distances are
- * made from raw vectors afterwards (hnsw_search_rerank).
+ * The walk reads codes (stored vectors with quantizer none); exact distances are
+ * made from stored vectors afterwards (hnsw_search_rerank).
  */
 #ifndef HNSW_HNSW_SEARCH_H
 #define HNSW_HNSW_SEARCH_H
@@ -14,9 +14,8 @@
 typedef struct HnswSearch
 {
 	StorageReader *reader;
-	DistanceMetric metric;
-	uint32 dimensions;
-	const float *vector; /* the query, normalised for cosine */
+	IndexType type;
+	const void *vector; /* the query, as vectors are stored */
 	const QuantizerRoutine *quantizer;
 	QuantizerQuery *query;
 	PageArrayId walk_array; /* the array that the walk reads: codes or vectors */
@@ -37,8 +36,8 @@ typedef struct HnswSearch
 } HnswSearch;
 
 /* Prepare; memory in the current context.  `vector` must outlive the search. */
-extern void hnsw_search_begin(HnswSearch *search, StorageReader *reader, DistanceMetric metric,
-							  const float *vector, uint32 max_ef, bool follow_chains);
+extern void hnsw_search_begin(HnswSearch *search, StorageReader *reader, const void *vector,
+							  uint32 max_ef, bool follow_chains);
 
 /*
  * From the entry point down to (and not including) level `level`, one nearest node at a time

@@ -25,6 +25,12 @@ extern void index_meta_init(Relation index, const IndexType *type, IndexMethod m
 extern void index_meta_check(Relation index, const IndexType *type, IndexMethod method,
 							 const IndexMeta *meta, bool method_fits);
 
+/*
+ * The column's type as the metapage tells it, without a look at the catalog (so without collation);
+ * after index_meta_check().
+ */
+extern void index_meta_type(const IndexMeta *meta, IndexType *type);
+
 /* The quantizer that made the codes of this index, after index_meta_check(). */
 static inline const QuantizerRoutine *
 index_meta_quantizer(const IndexMeta *meta)

@@ -362,9 +362,8 @@ choose_neighbors(HnswInserter *inserter, const void *base, uint32 count, uint32 
 	for (uint32 i = 0; i < count; i++)
 		candidates[i].distance = ordered_distance(inserter->candidate_distances[i]);
 	sort_candidates(candidates, inserter->vectors, count);
-	return hnsw_select_neighbors_filled(source->type.metric, source->type.dimensions, candidates,
-										(const float *const *) inserter->vectors, count, max, fill,
-										inserter->chosen);
+	return hnsw_select_neighbors_filled(&source->type, candidates, inserter->vectors, count, max,
+										fill, inserter->chosen);
 }
 
 static void

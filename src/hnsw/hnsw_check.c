@@ -47,8 +47,10 @@ typedef struct HnswCheck
 	const QuantizerRoutine *quantizer;
 	uint16 *nodes; /* what is remembered of each ordinal */
 	uint64 state_counts[HNSW_NODE_RESERVED + 1];
-	float *vector;
-	float *next_vector;
+	IndexType type;
+	char *vector;
+	char *next_vector;
+	float *floats;
 	char *code;
 	char *expected_code;
 } HnswCheck;
@@ -84,9 +86,15 @@ check_meta(HnswCheck *check)
 		fail(check, "The metapage gives m as %u.", hnsw->m);
 	if (check->quantizer == NULL)
 		fail(check, "The metapage names unknown quantizer %u.", meta->quantizer);
-	if (meta->metric > DISTANCE_L1)
-		fail(check, "The metapage names unknown metric %u.", meta->metric);
-	check_slot_size(check, PAGE_ARRAY_VECTORS, meta->dimensions * sizeof(float), "vectors");
+	if (meta->element_type != (uint16) check->type.vector_type->kind ||
+		meta->metric != (uint16) check->type.metric || meta->dimensions != check->type.dimensions)
+		fail(check,
+			 "The metapage is for element type %u, metric %u, %u dimensions; the column has %u, "
+			 "%u, %u.",
+			 meta->element_type, meta->metric, meta->dimensions,
+			 (unsigned) check->type.vector_type->kind, (unsigned) check->type.metric,
+			 check->type.dimensions);
+	check_slot_size(check, PAGE_ARRAY_VECTORS, check->type.vector_size, "vectors");
 	check_slot_size(check, HNSW_NODES, hnsw_node_size(hnsw->m), "graph nodes");
 	check_slot_size(check, HNSW_UPPER, hnsw_upper_size(hnsw->m), "upper levels");
 	if (meta->quantizer != QUANTIZER_NONE)
@@ -261,12 +269,15 @@ check_vector(HnswCheck *check, uint32 ordinal)
 	uint32 code_size = meta->arrays[PAGE_ARRAY_CODES].slot_size;
 	double square_sum = 0;
 
-	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, ordinal, (char *) check->vector);
+	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, ordinal, check->vector);
+	if (check->type.vector_type->to_floats == NULL)
+		return;
+	index_type_to_floats(&check->type, check->vector, check->floats);
 	for (uint32 i = 0; i < meta->dimensions; i++)
 	{
-		if (!isfinite(check->vector[i]))
+		if (!isfinite(check->floats[i]))
 			fail(check, "The vector of node %u has an element that is not finite.", ordinal);
-		square_sum += (double) check->vector[i] * check->vector[i];
+		square_sum += (double) check->floats[i] * check->floats[i];
 	}
 	if (meta->metric == DISTANCE_COSINE && fabs(sqrt(square_sum) - 1) > NORM_TOLERANCE)
 		fail(check, "The vector of node %u has norm %g, expected 1.", ordinal, sqrt(square_sum));
@@ -275,7 +286,7 @@ check_vector(HnswCheck *check, uint32 ordinal)
 		return;
 	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_CODES, ordinal, check->code);
 	memset(check->expected_code, 0, code_size);
-	check->quantizer->encode(NULL, check->vector, meta->dimensions, check->expected_code);
+	check->quantizer->encode(NULL, check->floats, meta->dimensions, check->expected_code);
 	if (memcmp(check->code, check->expected_code, code_size) != 0)
 		fail(check, "The code of node %u is not that of its vector.", ordinal);
 }
@@ -300,8 +311,8 @@ check_next(HnswCheck *check, uint32 ordinal, uint32 next)
 		fail(check, "Continuation %u follows node %u and another one.", next, ordinal);
 	check->nodes[next] |= NODE_FOLLOWS_ANOTHER;
 
-	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, next, (char *) check->next_vector);
-	if (memcmp(check->vector, check->next_vector, check->meta->dimensions * sizeof(float)) != 0)
+	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, next, check->next_vector);
+	if (memcmp(check->vector, check->next_vector, check->type.vector_size) != 0)
 		fail(check, "Node %u is followed by node %u, which has another vector.", ordinal, next);
 }
 
@@ -350,6 +361,7 @@ hnsw_check(Relation index, Relation table, bool strict)
 {
 	HnswCheck check = {.index = index, .table = table, .strict = strict};
 
+	index_type_get(index, &check.type);
 	/* Without the map: what is checked is what the next writer finds. */
 	check.reader = storage_reader_begin(index, STORAGE_BUFFER_POOL, NULL);
 	check.meta = check.reader->meta;
@@ -362,8 +374,9 @@ hnsw_check(Relation index, Relation table, bool strict)
 	check.nodes = MemoryContextAllocExtended(
 		CurrentMemoryContext, ((Size) check.meta->ordinal_count + 1) * sizeof(uint16),
 		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	check.vector = palloc(check.meta->dimensions * sizeof(float));
-	check.next_vector = palloc(check.meta->dimensions * sizeof(float));
+	check.vector = palloc(check.type.vector_size);
+	check.next_vector = palloc(check.type.vector_size);
+	check.floats = palloc(check.type.dimensions * sizeof(float));
 	check.code = palloc(check.meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
 	check.expected_code = palloc(check.meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
 

@@ -29,15 +29,9 @@ hnsw_draw_level(double uniform, uint16 m)
 	return (int) Max(0.0, Min(level, HNSW_MAX_LEVEL - 1));
 }
 
-float
-hnsw_distance(DistanceMetric metric, uint32 dimensions, const float *a, const float *b)
-{
-	return distance_between(metric, a, b, dimensions);
-}
-
 /* Whether the candidate is nearer to one of the chosen vectors than `distance`. */
 static bool
-is_nearer_to_chosen(DistanceBatch batch, uint32 dimensions, const float *vector, float distance,
+is_nearer_to_chosen(const IndexType *type, const void *vector, float distance,
 					const void *const *chosen_vectors, uint32 chosen_count)
 {
 	float distances[COMPARE_CHUNK];
@@ -46,7 +40,7 @@ is_nearer_to_chosen(DistanceBatch batch, uint32 dimensions, const float *vector,
 	{
 		uint32 count = Min(chosen_count - first, COMPARE_CHUNK);
 
-		batch(vector, chosen_vectors + first, count, dimensions, distances);
+		index_type_distances(type, vector, chosen_vectors + first, count, distances);
 		for (uint32 i = 0; i < count; i++)
 		{
 			if (distances[i] < distance)
@@ -87,11 +81,10 @@ fill_with_discarded(uint32 *chosen, uint32 chosen_count, uint32 count, uint32 ma
 }
 
 uint32
-hnsw_select_neighbors_filled(DistanceMetric metric, uint32 dimensions, const Candidate *candidates,
-							 const float *const *vectors, uint32 count, uint32 max, uint32 fill,
+hnsw_select_neighbors_filled(const IndexType *type, const Candidate *candidates,
+							 const void *const *vectors, uint32 count, uint32 max, uint32 fill,
 							 uint32 *chosen)
 {
-	DistanceBatch batch = distance_batch_function(metric);
 	const void *chosen_vectors[2 * HNSW_MAX_M];
 	uint32 chosen_count = 0;
 
@@ -107,8 +100,8 @@ hnsw_select_neighbors_filled(DistanceMetric metric, uint32 dimensions, const Can
 
 	for (uint32 i = 0; i < count && chosen_count < max; i++)
 	{
-		if (is_nearer_to_chosen(batch, dimensions, vectors[i], candidates[i].distance,
-								chosen_vectors, chosen_count))
+		if (is_nearer_to_chosen(type, vectors[i], candidates[i].distance, chosen_vectors,
+								chosen_count))
 			continue;
 		chosen_vectors[chosen_count] = vectors[i];
 		chosen[chosen_count++] = i;

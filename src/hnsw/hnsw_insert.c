@@ -47,7 +47,7 @@ typedef struct HnswInsert
 {
 	Relation index;
 	const IndexType *type;
-	const float *vector;
+	const void *vector;
 	ItemPointer heap_tid;
 	StorageReader *reader;
 	uint16 m;
@@ -132,9 +132,8 @@ static bool
 join_equal_node(HnswInsert *insert, uint32 *equal)
 {
 	HnswSearch *search = &insert->search;
-	uint32 dimensions = insert->type->dimensions;
-	Size size = dimensions * sizeof(float);
-	float self = hnsw_distance(insert->type->metric, dimensions, insert->vector, insert->vector);
+	Size size = insert->type->vector_size;
+	float self = index_type_distance(insert->type, insert->vector, insert->vector);
 	float tolerance = fabsf(self) * 1e-4f;
 	char *other = palloc(MAXALIGN(size));
 
@@ -488,7 +487,7 @@ add_node(HnswInsert *insert, int searched_level, uint32 equal)
 	if (level > searched_level)
 		find_candidates(insert, level);
 
-	hnsw_linker_begin(&linker, insert->reader, insert->type->metric);
+	hnsw_linker_begin(&linker, insert->reader);
 	for (int at = 0; at <= level; at++)
 		choose_neighbors(insert, &linker, at, ordinal, &lists[at]);
 
@@ -512,8 +511,7 @@ insert_vector(const IndexInsertRow *row)
 	hnsw_meta_check(index, type, insert.reader->meta);
 	insert.m = hnsw_meta(insert.reader->meta)->m;
 	insert.ef_construction = (uint32) hnsw_ef_construction_option(index);
-	hnsw_search_begin(&insert.search, insert.reader, type->metric, insert.vector,
-					  insert.ef_construction, false);
+	hnsw_search_begin(&insert.search, insert.reader, insert.vector, insert.ef_construction, false);
 
 	level = hnsw_draw_level(pg_prng_double(&pg_global_prng_state), insert.m);
 	find_candidates(&insert, level);

@@ -14,17 +14,17 @@
 #include "miscadmin.h"
 
 #include "hnsw/hnsw_link.h"
+#include "index/index_meta.h"
 
 void
-hnsw_linker_begin(HnswLinker *linker, StorageReader *reader, DistanceMetric metric)
+hnsw_linker_begin(HnswLinker *linker, StorageReader *reader)
 {
 	memset(linker, 0, sizeof(HnswLinker));
 	linker->context = CurrentMemoryContext;
 	linker->reader = reader;
-	linker->metric = metric;
-	linker->dimensions = reader->meta->dimensions;
+	index_meta_type(reader->meta, &linker->type);
 	linker->m = hnsw_meta(reader->meta)->m;
-	linker->base = palloc(linker->dimensions * sizeof(float));
+	linker->base = palloc(linker->type.vector_size);
 }
 
 static void
@@ -41,16 +41,17 @@ reserve(HnswLinker *linker, uint32 count)
 	}
 	linker->capacity = count;
 	linker->vectors =
-		MemoryContextAllocHuge(linker->context, (Size) count * linker->dimensions * sizeof(float));
-	linker->pointers = MemoryContextAlloc(linker->context, count * sizeof(float *));
+		MemoryContextAllocHuge(linker->context, (Size) count * linker->type.vector_size);
+	linker->pointers = MemoryContextAlloc(linker->context, count * sizeof(void *));
 	linker->candidates = MemoryContextAlloc(linker->context, count * sizeof(Candidate));
 	linker->order = MemoryContextAlloc(linker->context, count * sizeof(uint32));
 }
 
 uint32
-hnsw_linker_choose(HnswLinker *linker, const float *base, uint32 base_ordinal,
+hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
 				   const uint32 *ordinals, uint32 count, uint32 max, uint32 *chosen)
 {
+	Size size = linker->type.vector_size;
 	Candidate *candidates;
 	uint32 chosen_count;
 
@@ -69,17 +70,17 @@ hnsw_linker_choose(HnswLinker *linker, const float *base, uint32 base_ordinal,
 	for (uint32 i = 0; i < count; i++)
 	{
 		candidates[i].ordinal = i;
-		candidates[i].distance = hnsw_distance(linker->metric, linker->dimensions, base,
-											   linker->vectors + (Size) i * linker->dimensions);
+		candidates[i].distance =
+			index_type_distance(&linker->type, base, linker->vectors + i * size);
 		if (isnan(candidates[i].distance))
 			candidates[i].distance = INFINITY;
 	}
 	candidates_sort(candidates, count);
 	for (uint32 i = 0; i < count; i++)
-		linker->pointers[i] = linker->vectors + (Size) candidates[i].ordinal * linker->dimensions;
+		linker->pointers[i] = linker->vectors + candidates[i].ordinal * size;
 
-	chosen_count = hnsw_select_neighbors(linker->metric, linker->dimensions, candidates,
-										 linker->pointers, count, max, linker->order);
+	chosen_count = hnsw_select_neighbors(&linker->type, candidates, linker->pointers, count, max,
+										 linker->order);
 	for (uint32 i = 0; i < chosen_count; i++)
 		chosen[i] = ordinals[candidates[linker->order[i]].ordinal];
 	return chosen_count;

@@ -233,8 +233,8 @@ typedef struct VectorCopy
 {
 	const void **slots;
 	uint32 count;
-	uint32 dimensions;
-	float *vectors;
+	Size size;
+	char *vectors;
 } VectorCopy;
 
 static void
@@ -243,22 +243,21 @@ copy_vectors(void *argument)
 	const VectorCopy *copy = argument;
 
 	for (uint32 i = 0; i < copy->count; i++)
-		memcpy(copy->vectors + (Size) i * copy->dimensions, copy->slots[i],
-			   copy->dimensions * sizeof(float));
+		memcpy(copy->vectors + i * copy->size, copy->slots[i], copy->size);
 }
 
 void
-hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, float *vectors)
+hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, char *vectors)
 {
-	uint32 dimensions = reader->meta->dimensions;
+	Size size = reader->meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
 	const void *slots[STORAGE_MAX_BATCH];
 
 	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
 	{
 		VectorCopy copy = {.slots = slots,
 						   .count = Min(count - first, STORAGE_MAX_BATCH),
-						   .dimensions = dimensions,
-						   .vectors = vectors + (Size) first * dimensions};
+						   .size = size,
+						   .vectors = vectors + first * size};
 
 		storage_read_batch(reader, PAGE_ARRAY_VECTORS, ordinals + first, copy.count, slots,
 						   copy_vectors, &copy);

@@ -130,13 +130,13 @@ static uint32
 search_candidates(Repair *repair, uint32 ordinal, int level, uint32 *candidates)
 {
 	HnswVacuum *vacuum = repair->vacuum;
-	float *vector = palloc(vacuum->reader->meta->dimensions * sizeof(float));
+	char *vector = palloc(vacuum->reader->meta->arrays[PAGE_ARRAY_VECTORS].slot_size);
 	uint32 ef = 2 * hnsw_level_m(vacuum->m, 0);
 	HnswSearch search;
 	uint32 count = 0;
 
 	hnsw_read_vectors(vacuum->reader, &ordinal, 1, vector);
-	hnsw_search_begin(&search, vacuum->reader, vacuum->reader->meta->metric, vector, ef, false);
+	hnsw_search_begin(&search, vacuum->reader, vector, ef, false);
 	if (!hnsw_search_descend(&search, level))
 		return 0;
 	hnsw_search_level(&search, level, ef);
@@ -345,7 +345,7 @@ hnsw_repair(HnswVacuum *vacuum)
 	PageArrayBlocks blocks = hnsw_node_blocks(vacuum);
 	PGAlignedBlock page;
 
-	hnsw_linker_begin(&repair.linker, vacuum->reader, vacuum->reader->meta->metric);
+	hnsw_linker_begin(&repair.linker, vacuum->reader);
 	visited_set_init(&repair.seen, MAX_CANDIDATES);
 	repair.node_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw repair of a node",
 												ALLOCSET_DEFAULT_SIZES);

@@ -61,7 +61,7 @@ search_index(IndexScanDesc scan)
 		hnsw_meta_check(scan->indexRelation, &common->type, common->reader->meta);
 
 	outer = MemoryContextSwitchTo(common->search_context);
-	hnsw_search_begin(&search, common->reader, common->type.metric, common->vector, ef, true);
+	hnsw_search_begin(&search, common->reader, common->vector, ef, true);
 	if (hnsw_search_descend(&search, 0))
 	{
 		hnsw_search_level(&search, 0, ef);

@@ -15,10 +15,23 @@
 #include "miscadmin.h"
 
 #include "hnsw/hnsw_search.h"
+#include "index/index_meta.h"
+
+static QuantizerQuery *
+prepare_query(const HnswSearch *search)
+{
+	const IndexType *type = &search->type;
+	QuantizerQuery *query = palloc(search->quantizer->query_size(type->dimensions));
+	float *floats = palloc(type->dimensions * sizeof(float));
+
+	index_type_to_floats(type, search->vector, floats);
+	search->quantizer->prepare_query(NULL, type->metric, floats, type->dimensions, query);
+	return query;
+}
 
 void
-hnsw_search_begin(HnswSearch *search, StorageReader *reader, DistanceMetric metric,
-				  const float *vector, uint32 max_ef, bool follow_chains)
+hnsw_search_begin(HnswSearch *search, StorageReader *reader, const void *vector, uint32 max_ef,
+				  bool follow_chains)
 {
 	const IndexMeta *meta = reader->meta;
 	const QuantizerRoutine *quantizer = quantizer_routine((QuantizerKind) meta->quantizer);
@@ -26,14 +39,12 @@ hnsw_search_begin(HnswSearch *search, StorageReader *reader, DistanceMetric metr
 	/* hnsw_meta_check has seen that there is one. */
 	Assert(quantizer != NULL);
 	search->reader = reader;
-	search->metric = metric;
-	search->dimensions = meta->dimensions;
+	index_meta_type(meta, &search->type);
 	search->vector = vector;
 	search->follow_chains = follow_chains;
 	search->quantizer = quantizer;
 	search->walk_array = quantizer->exact ? PAGE_ARRAY_VECTORS : PAGE_ARRAY_CODES;
-	search->query = palloc(quantizer->query_size(meta->dimensions));
-	quantizer->prepare_query(NULL, metric, vector, meta->dimensions, search->query);
+	search->query = quantizer->exact ? NULL : prepare_query(search);
 
 	visited_set_init(&search->visited, max_ef * 2 * hnsw_meta(meta)->m / 2);
 	search->candidate_capacity = Max(2 * max_ef, 256);
@@ -68,14 +79,14 @@ compute_exact_distances(void *argument)
 	const DistanceSection *section = argument;
 	const HnswSearch *search = section->search;
 
-	distance_batch_function(search->metric)(search->vector, section->slots, section->count,
-											search->dimensions, section->distances);
+	index_type_distances(&search->type, search->vector, section->slots, section->count,
+						 section->distances);
 }
 
 /* Distances of any number of nodes to the query; NaN (corrupt or overflowing data) sorts last. */
 static void
 measure(HnswSearch *search, PageArrayId array, const uint32 *ordinals, uint32 count,
-		MappedReadSection section, float *distances)
+		float *distances)
 {
 	const void *slots[STORAGE_MAX_BATCH];
 
@@ -86,8 +97,9 @@ measure(HnswSearch *search, PageArrayId array, const uint32 *ordinals, uint32 co
 								 .count = Min(count - first, STORAGE_MAX_BATCH),
 								 .distances = distances + first};
 
-		storage_read_batch(search->reader, array, ordinals + first, batch.count, slots, section,
-						   &batch);
+		storage_read_batch(
+			search->reader, array, ordinals + first, batch.count, slots,
+			array == PAGE_ARRAY_CODES ? compute_code_distances : compute_exact_distances, &batch);
 	}
 	for (uint32 i = 0; i < count; i++)
 	{
@@ -152,7 +164,7 @@ hnsw_search_descend(HnswSearch *search, int level)
 		return false;
 	storage_reader_check_ordinal(reader, entry);
 
-	measure(search, search->walk_array, &entry, 1, compute_code_distances, &distance);
+	measure(search, search->walk_array, &entry, 1, &distance);
 	search->results[0].ordinal = entry;
 	search->results[0].distance = distance;
 	search->result_count = 1;
@@ -222,7 +234,7 @@ hnsw_search_level(HnswSearch *search, int level, uint32 ef)
 		}
 		if (unseen == 0)
 			continue;
-		measure(search, search->walk_array, list.ids, unseen, compute_code_distances, distances);
+		measure(search, search->walk_array, list.ids, unseen, distances);
 
 		reserve_candidates(search, unseen);
 		for (uint32 i = 0; i < unseen; i++)
@@ -246,7 +258,7 @@ hnsw_search_rerank(HnswSearch *search)
 	distances = palloc(count * sizeof(float));
 	for (uint32 i = 0; i < count; i++)
 		ordinals[i] = search->results[i].ordinal;
-	measure(search, PAGE_ARRAY_VECTORS, ordinals, count, compute_exact_distances, distances);
+	measure(search, PAGE_ARRAY_VECTORS, ordinals, count, distances);
 	for (uint32 i = 0; i < count; i++)
 		search->results[i].distance = distances[i];
 	candidates_sort(search->results, count);

@@ -49,6 +49,16 @@ index_meta_init(Relation index, const IndexType *type, IndexMethod method, Quant
 }
 
 void
+index_meta_type(const IndexMeta *meta, IndexType *type)
+{
+	type->vector_type = vector_type_routine(meta->element_type);
+	type->metric = (DistanceMetric) meta->metric;
+	type->dimensions = meta->dimensions;
+	type->vector_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
+	type->collation = InvalidOid;
+}
+
+void
 index_meta_check(Relation index, const IndexType *type, IndexMethod method, const IndexMeta *meta,
 				 bool method_fits)
 {
