@@ -50,7 +50,7 @@ $(OBJS): Makefile
 endif
 
 # Passed on to the scripts; see the head of each for what it takes.
-export TESTS JOBS SANITIZE KEEP ACCEPT BASE QUERY GT METRIC EF M EF_CONSTRUCTION MAINTENANCE_WORK_MEM
+export TESTS METHODS JOBS SANITIZE KEEP ACCEPT BASE QUERY GT METRIC EF M EF_CONSTRUCTION MAINTENANCE_WORK_MEM
 export WORKERS SHARED_BUFFERS OUT ROUNDS CONFIGS ROWS GROW
 
 ifeq ($(BUILD_GOALS),)
@@ -66,7 +66,8 @@ help:
 #: make check-unit      distance kernels and quantizers outside of the server (SANITIZE=1: with ASan and UBSan)
 #: make check-regress   the SQL surface (TESTS="a b" for some)
 #: make check-isolation concurrent sessions
-#: make check-tap       crash, replication, storage, recall (TESTS=test/t/x.pl for one)
+#: make check-tap       crash, replication, storage, recall, for hnsw and ivf (TESTS=test/t/x.pl for one,
+#:                      METHODS=ivf for those of one index method)
 #: make check-clients drivers of Node, Python and Java; one that can't be installed is skipped (TESTS=node)
 #: make bench           recall, speed and build time of both storages, and of pgvector where installed:
 #:                      make bench BASE=x.fvecs QUERY=y.fvecs GT=z.ivecs (test/bench/README.md)

@@ -7,6 +7,8 @@
 #
 #   TESTS="a b"   only these: names of regress or isolation tests or of clients, paths of TAP or
 #                 unit tests
+#   METHODS="ivf" TAP files run for these index methods alone; a file that names several in a line
+#                 "# Methods: hnsw ivf" runs once for each, any other counts as hnsw's
 #   CLIENT_EXTENSION=vector   the tests of clients against pgvector, to see that they ask the same
 #   JOBS=2        TAP files run at the same time (default: the number of processors, at most 4)
 #   SANITIZE=1    unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
@@ -50,7 +52,7 @@ record_tap() # LOG NAME STATUS
 	for _ in $(seq "$passed"); do record passed "$name"; done
 	for _ in $(seq "$failed"); do record failed "$name"; done
 	for _ in $(seq "$skipped"); do record skipped "$name"; done
-	printf '%-9s %-50s %5d passed, %d failed, %d skipped\n' \
+	printf '%-9s %-64s %5d passed, %d failed, %d skipped\n' \
 		"$([ "$failed" = 0 ] && echo ok || echo FAILED)" "$name" "$passed" "$failed" "$skipped"
 	sed -nE -e 's/^ *ok [0-9]+ *-? *(.*)# *[Ss][Kk][Ii][Pp] *(.*)/\1(\2)/p' -e 's/^.* \.\. *skipped: *(.*)/(\1)/p' \
 		"$log" | sed 's/^/          skipped: /'
@@ -170,15 +172,34 @@ check_isolation()
 		"$repo/test/isolation/expected" "${tests[@]}"
 }
 
-# One TAP file in the background; its output goes to a log, its status beside it.
-run_tap_file() # FILE
+# The runs of a TAP file: its name, with the method behind it where the file names several.
+tap_runs() # FILE
 {
-	local name log status=0
+	local methods method name
 	name=$(basename "$1" .pl)
-	log=$work/tap/$name.log
-	as_server mkdir -p "$work/tap/$name"
-	as_server env TESTDIR="$work/tap/$name" TESTDATADIR="$work/tap/$name/tmp_check" \
-		TESTLOGDIR="$work/tap/$name/log" PG_REGRESS="$pgxs_test/regress/pg_regress" \
+	methods=$(tap_methods "$1")
+	for method in $methods; do
+		[[ -z "${METHODS:-}" || " $METHODS " == *" $method "* ]] || continue
+		[ "$method" = "$methods" ] && echo "$name" || echo "$name.$method"
+	done
+}
+
+tap_methods() # FILE
+{
+	local methods
+	methods=$(sed -n 's/^# Methods: //p' "$1")
+	echo "${methods:-hnsw}"
+}
+
+# One of them; its output goes to a log, its status beside it.
+run_tap() # RUN
+{
+	local run=$1 name=${1%.*} method=${1##*.} log=$work/tap/$1.log status=0
+	[ "$name" != "$run" ] || method=$(tap_methods "$repo/test/t/$name.pl")
+	as_server mkdir -p "$work/tap/$run"
+	as_server env VECTORSTORE_METHOD="$method" \
+		TESTDIR="$work/tap/$run" TESTDATADIR="$work/tap/$run/tmp_check" \
+		TESTLOGDIR="$work/tap/$run/log" PG_REGRESS="$pgxs_test/regress/pg_regress" \
 		PG_TEST_PORT_DIR="$work/portlock" top_builddir="$work" PATH="$PATH" \
 		timeout --kill-after=30 1800 \
 		prove --verbose -I "$pgxs_test/perl" -I "$work/src/test/lib" -I "$work/src/test/t" \
@@ -188,33 +209,32 @@ run_tap_file() # FILE
 
 check_tap()
 {
-	local file name status running=0
+	local file run status running=0
 	local jobs=${JOBS:-$(processors)}
 	[ -n "${JOBS:-}" ] || [ "$jobs" -le 4 ] || jobs=4
-	local -a files
-	mapfile -t files < <(selected "$repo"/test/t/*.pl)
-	[ ${#files[@]} != 0 ] || return 0
+	local -a runs
+	mapfile -t runs < <(for file in $(selected "$repo"/test/t/*.pl); do tap_runs "$file"; done)
+	[ ${#runs[@]} != 0 ] || return 0
 	mkdir -p "$work/src" "$work/tap" "$work/portlock"
 	cp -r "$repo/test" "$work/src/"
 	[ -z "$server_user" ] || chown -R "$server_user" "$work/src" "$work/tap" "$work/portlock"
 	set -m
-	for file in "${files[@]}"; do
+	for run in "${runs[@]}"; do
 		if [ "$running" -ge "$jobs" ]; then
 			wait -n || true
 			running=$((running - 1))
 		fi
-		run_tap_file "$file" &
+		run_tap "$run" &
 		running=$((running + 1))
 	done
 	wait
 	set +m
-	for file in "${files[@]}"; do
-		name=$(basename "$file" .pl)
-		status=$(cat "$work/tap/$name.log.status")
-		record_tap "$work/tap/$name.log" "tap/$name" "$status"
+	for run in "${runs[@]}"; do
+		status=$(cat "$work/tap/$run.log.status")
+		record_tap "$work/tap/$run.log" "tap/$run" "$status"
 		if [ "$status" != 0 ]; then
-			show_failure "$work/tap/$name.log" 80
-			for log in "$work/tap/$name"/tmp_check/log/*.log "$work/tap/$name"/log/*.log; do
+			show_failure "$work/tap/$run.log" 80
+			for log in "$work/tap/$run"/tmp_check/log/*.log "$work/tap/$run"/log/*.log; do
 				[ -f "$log" ] || continue
 				show_failure "$log" 30
 				echo "---- errors in $(basename "$log")"

@@ -1,5 +1,7 @@
 # ALTER INDEX ... SET (storage = ...) takes effect for running sessions at their next query, both
 # ways, with no rebuild: the file stays the same and the answers too.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

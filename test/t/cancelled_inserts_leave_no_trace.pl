@@ -1,6 +1,8 @@
 # Inserts that are cancelled or rolled back at any point, and rows with equal vectors and many
 # versions, leave an index that is right, is found sound by the check, and gives back their slots to
 # vacuum.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

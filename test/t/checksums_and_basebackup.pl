@@ -1,6 +1,8 @@
 # Copies of an index never give wrong answers in mmap mode, though they carry stamps of the file they
 # were copied from: SET TABLESPACE, CREATE DATABASE by both strategies, a base backup, point-in-time
 # recovery onto a new timeline.  Before and after the next checkpoint.  Data checksums hold throughout.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

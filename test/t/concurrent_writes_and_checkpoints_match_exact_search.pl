@@ -2,6 +2,8 @@
 # agrees with exact search under the same snapshot, in both storages: the rows are there, their
 # distances are true and in order, none is missing that a good search finds; a row just inserted
 # finds itself, and so does any row that is not deleted.
+#
+# Methods: hnsw ivf ivfflat
 
 use strict;
 use warnings;

@@ -1,6 +1,8 @@
 # After kill -9 of a backend, and after an immediate shutdown, in the midst of inserts, deletes and
 # vacuums: every committed row is found and nothing else, in both storages, before and after a
 # checkpoint, and the index goes on.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

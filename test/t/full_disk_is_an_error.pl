@@ -3,6 +3,8 @@
 #
 # The file size limit of one backend stands for a full disk: the same calls fail at the same places.
 # A file system that is full is tried too, where this user may mount one.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

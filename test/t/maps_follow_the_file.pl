@@ -1,5 +1,7 @@
 # A session that has an index's file mapped finds the new file after REINDEX, VACUUM FULL, TRUNCATE
 # and SET TABLESPACE, gets right answers from it, and has the old file unmapped; after DROP too.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;
@@ -22,7 +24,7 @@ my $search = "SELECT id FROM items ORDER BY v <-> '$query', id LIMIT 10";
 my $exact = "SELECT id FROM exact_search('$query', 10)";
 
 my $session = $node->background_psql('postgres');
-$session->query_safe('SET enable_seqscan = off; SET enable_sort = off; SET hnsw.ef_search = 200');
+$session->query_safe('SET enable_seqscan = off; SET enable_sort = off; SET ' . effort('exhaustive'));
 $session->query_safe('SET enable_incremental_sort = off');
 my $pid = backend_pid($session);
 

@@ -1,6 +1,8 @@
 # A row that is inserted, updated or deleted after the build is right for every search at once, in
 # both storages; after a checkpoint it is read through the map, which is proved by what shared buffers
 # and the maps of the process hold.  A running session with a prepared statement sees all of it.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

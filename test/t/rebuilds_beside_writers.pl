@@ -1,5 +1,7 @@
 # CREATE INDEX CONCURRENTLY and REINDEX [CONCURRENTLY] beside inserts, updates, deletes, vacuums and
 # searches: no search is wrong, and the new index has every row.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

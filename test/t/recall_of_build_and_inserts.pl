@@ -1,5 +1,7 @@
 # Recall against exact search, on real vectors: of a built index, and of one that has grown from a
 # tenth of its rows by single-row inserts; for every quantizer; and the same answers in both storages.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

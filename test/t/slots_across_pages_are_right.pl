@@ -1,6 +1,8 @@
 # Vectors so long that their slots are packed over page ends: every promise of the other tests holds
 # for them too, in both storages; after inserts, slot reuse, checkpoints, crashes, on a standby and
 # beside writers.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

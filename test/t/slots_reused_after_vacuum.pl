@@ -1,6 +1,8 @@
 # DELETE, VACUUM and INSERT reuse the slots of the dead rows: the file does not grow, and searches are
 # right in both storages before and after a checkpoint.  A cursor and a snapshot that are older than
 # the reuse stay right too.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

@@ -1,6 +1,8 @@
 # A streaming standby answers right, in both storages: before a restartpoint and after one, while the
 # primary writes, vacuums and checkpoints, after a restart of its own, and promoted.  Replay with
 # wal_consistency_checking = 'generic' finds no page that differs from the primary's.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

@@ -1,5 +1,7 @@
 # A page that the file can't give is an ERROR that names file and block, in whatever session meets it
 # first; no process dies, and REINDEX puts all right.  A SIGBUS that is not ours kills as ever.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;
@@ -24,7 +26,7 @@ my $too_short = qr/could not read block \d+ in file "base\/\d+\/\d+" through a m
 sub new_session
 {
 	my $session = $node->background_psql('postgres', on_error_stop => 0);
-	$session->query_safe('SET enable_seqscan = off; SET enable_sort = off; SET hnsw.ef_search = 1000');
+	$session->query_safe('SET enable_seqscan = off; SET enable_sort = off; SET ' . effort('exhaustive'));
 	return $session;
 }
 

@@ -1,6 +1,8 @@
 # Unlogged and temporary indexes are read through shared (or local) buffers whatever their storage
 # option says, vectorstore_index_info tells so and why, and they are right; an unlogged one is empty
 # and works after a crash.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

@@ -2,6 +2,8 @@
 # it is not WAL-logged until commit.  Small ones are logged at commit and are not in the file then,
 # large ones are synced.  Both are right in mmap mode in the transaction, after the commit, after a
 # checkpoint and after a crash.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;

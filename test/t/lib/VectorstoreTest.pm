@@ -16,11 +16,12 @@
 # The elements of test vectors are small integers, so distances are exact in float32 and compared
 # without tolerance.
 #
-# The tests know no index method: everything special is in %METHOD, and $method says which one is
-# tested.  Another method's test sets it and runs the same file:
+# The tests know no index method: everything special is in %METHOD, and the environment's
+# VECTORSTORE_METHOD says which one is tested.  A file that has a line
 #
-#   $VectorstoreTest::method = 'ivf';
-#   do "$RealBin/crash_recovery.pl" or die $@;
+#   # Methods: hnsw ivf
+#
+# is run by test/check.sh once for each.
 package VectorstoreTest;
 
 use strict;
@@ -39,7 +40,7 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(
   new_cluster configure
   load_vectors query_vectors create_items copy_vectors install_checks
-  create_index create_index_command set_storage effort storages
+  create_index create_index_command set_storage effort storages slots_have_lists
   index_info settle
   is_right search_ids lost_rows check_index
   index_file index_file_blocks buffered_array_blocks mapped_files backend_pid
@@ -64,6 +65,28 @@ my %METHOD = (
 			thorough => 'hnsw.ef_search = 200',
 			exhaustive => 'hnsw.ef_search = 1000',
 		},
+		# Any row may take the slot of any other.
+		slots_have_lists => 0,
+	},
+	ivf => {
+		options => 'lists = 30',
+		effort => {
+			normal => 'ivf.probes = 10',
+			thorough => 'ivf.probes = 20',
+			exhaustive => 'ivf.probes = 30',
+		},
+		# A row takes a slot of the list that it belongs to.
+		slots_have_lists => 1,
+	},
+	# Raw vectors in the lists
+	ivfflat => {
+		options => 'lists = 30',
+		effort => {
+			normal => 'ivfflat.probes = 10',
+			thorough => 'ivfflat.probes = 20',
+			exhaustive => 'ivfflat.probes = 30',
+		},
+		slots_have_lists => 1,
 	},
 );
 
@@ -73,6 +96,7 @@ my @storages = qw(mmap buffer_pool);
 sub method { return $METHOD{$method} // die "unknown index method $method"; }
 sub effort { return method()->{effort}{ $_[0] } // die "unknown effort $_[0]"; }
 sub storages { return @storages; }
+sub slots_have_lists { return method()->{slots_have_lists}; }
 
 # ---------------------------------------------------------------- servers
 
