@@ -24,4 +24,15 @@ extern double float_norm(const float4 *values, int count);
 /* values divided by their Euclidean length; zeros stay zeros. */
 extern void float_normalize(const float4 *values, float4 *result, int count);
 
+/* A cosine that rounding has left slightly outside of its range; NaN stays NaN. */
+static inline double
+float_clamp_cosine(double cosine)
+{
+	if (cosine > 1)
+		return 1;
+	if (cosine < -1)
+		return -1;
+	return cosine;
+}
+
 #endif /* TYPES_FLOAT_ARITHMETIC_H */

@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "distance/distance.h"
+#include "types/float_arithmetic.h"
 #include "types/vector.h"
 
 PG_FUNCTION_INFO_V1(l2_distance);
@@ -51,19 +52,6 @@ dot_product(VectorPair pair)
 	return (double) distance_kernels->inner_product(pair.a->x, pair.b->x, pair.dimensions);
 }
 
-/*
- * A cosine that rounding has left slightly outside of its range; NaN stays NaN.
- */
-static inline double
-clamp_cosine(double cosine)
-{
-	if (cosine > 1)
-		return 1;
-	if (cosine < -1)
-		return -1;
-	return cosine;
-}
-
 Datum
 l2_distance(PG_FUNCTION_ARGS)
 {
@@ -94,7 +82,7 @@ cosine_distance(PG_FUNCTION_ARGS)
 	VectorPair pair = vector_pair_get(fcinfo);
 	double similarity = distance_kernels->cosine_similarity(pair.a->x, pair.b->x, pair.dimensions);
 
-	PG_RETURN_FLOAT8(1.0 - clamp_cosine(similarity));
+	PG_RETURN_FLOAT8(1.0 - float_clamp_cosine(similarity));
 }
 
 /*
@@ -104,7 +92,7 @@ cosine_distance(PG_FUNCTION_ARGS)
 Datum
 vector_spherical_distance(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(acos(clamp_cosine(dot_product(vector_pair_get(fcinfo)))) / M_PI);
+	PG_RETURN_FLOAT8(acos(float_clamp_cosine(dot_product(vector_pair_get(fcinfo)))) / M_PI);
 }
 
 Datum
