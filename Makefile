@@ -51,7 +51,7 @@ endif
 
 # Passed on to the scripts; see the head of each for what it takes.
 export TESTS METHODS JOBS SANITIZE KEEP ACCEPT BASE QUERY GT METRIC EF M EF_CONSTRUCTION MAINTENANCE_WORK_MEM
-export WORKERS SHARED_BUFFERS OUT ROUNDS CONFIGS ROWS GROW
+export WORKERS LISTS PROBES SHARED_BUFFERS OUT ROUNDS CONFIGS ROWS GROW
 
 ifeq ($(BUILD_GOALS),)
 
@@ -70,7 +70,8 @@ help:
 #:                      METHODS=ivf for those of one index method)
 #: make check-clients drivers of Node, Python and Java; one that can't be installed is skipped (TESTS=node)
 #: make bench           recall, speed and build time of both storages, and of pgvector where installed:
-#:                      make bench BASE=x.fvecs QUERY=y.fvecs GT=z.ivecs (test/bench/README.md)
+#:                      make bench BASE=x.fvecs QUERY=y.fvecs GT=z.ivecs (test/bench/README.md);
+#:                      of ivf alone: CONFIGS="ivf/sq8/mmap pgvector-ivfflat" LISTS=1000 PROBES="10 20"
 #: make lint            formatting and static analysis
 #: make format          format the C files
 #: make clean           remove what was built

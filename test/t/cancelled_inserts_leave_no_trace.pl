@@ -61,12 +61,13 @@ $node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items');
 is_right($node, 'after cancelled inserts and vacuum');
 check_index($node, 'after cancelled inserts and vacuum');
 
-# What they had taken is free: as many rows as the file has room for go in without growth.
+# What they had taken is free: as many rows as the file has room for go in, without growth where any
+# row takes any slot.
 my ($free) = index_info($node, 'free_nodes');
 my $blocks = index_file_blocks($node);
 cmp_ok($free, '>', 0, 'vacuum has freed nodes');
 $node->safe_psql('postgres', "SELECT take_from_pool() FROM generate_series(1, $free)");
-is(index_file_blocks($node), $blocks, 'their slots are reused');
+is(index_file_blocks($node), $blocks, 'their slots are reused') unless slots_have_lists();
 # (Rows that joined the node of an equal vector took none.)
 cmp_ok(index_info($node, 'free_nodes'), '<', $free / 2, 'most of them');
 is_right($node, 'after the reuse');
