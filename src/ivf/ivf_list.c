@@ -7,13 +7,14 @@
  * written by the build and never changed.
  *
  * What stands in an extent is checked here once, for all who walk a list: its
- * ordinals and its successor exist, and it belongs to the list.  That a chain ends
- * is for the walker to see to, who meets no more than extent_count extents.
+ * ordinals and its successor exist, and it belongs to the list.
  */
 #include "postgres.h"
 #include "compat.h"
 
 #include <math.h>
+
+#include "miscadmin.h"
 
 #include "ivf/ivf_list.h"
 
@@ -113,6 +114,44 @@ ivf_nearest_list(StorageReader *reader, const float *vector)
 	return nearest;
 }
 
+/* Copy of a batch of centroids, in a section that may be left */
+typedef struct CopySection
+{
+	const void **slots;
+	uint32 count;
+	uint32 dimensions;
+	float *copies;
+} CopySection;
+
+static void
+copy_batch(void *argument)
+{
+	const CopySection *section = argument;
+
+	for (uint32 i = 0; i < section->count; i++)
+		memcpy(section->copies + (Size) i * section->dimensions, section->slots[i],
+			   section->dimensions * sizeof(float));
+}
+
+void
+ivf_copy_centroids(StorageReader *reader, float *centroids)
+{
+	uint32 list_count = ivf_meta(reader->meta)->lists;
+	uint32 ordinals[STORAGE_MAX_BATCH];
+	const void *slots[STORAGE_MAX_BATCH];
+	CopySection section = {.slots = slots, .dimensions = reader->meta->dimensions};
+
+	for (uint32 first = 0; first < list_count; first += STORAGE_MAX_BATCH)
+	{
+		section.count = Min(list_count - first, STORAGE_MAX_BATCH);
+		section.copies = centroids + (Size) first * section.dimensions;
+		for (uint32 i = 0; i < section.count; i++)
+			ordinals[i] = first + i;
+		storage_read_batch(reader, IVF_CENTROIDS, ordinals, section.count, slots, copy_batch,
+						   &section);
+	}
+}
+
 pg_attribute_noreturn() static void report_corrupted(StorageReader *reader, uint32 extent,
 													 const char *detail)
 {
@@ -155,7 +194,7 @@ check_extent_number(StorageReader *reader, uint32 extent)
 static void
 check_extent(StorageReader *reader, uint32 extent, uint32 list, const IvfExtent *copy)
 {
-	if (copy->list != list)
+	if (copy->list != list || (extent < ivf_meta(reader->meta)->lists && list != extent))
 		report_corrupted(reader, extent, "It belongs to another list.");
 	if (copy->used > copy->capacity)
 		report_corrupted(reader, extent, "More of its slots are in use than it has.");
@@ -182,4 +221,34 @@ ivf_read_extent_current(StorageReader *reader, uint32 extent, uint32 list, IvfEx
 	check_extent_number(reader, extent);
 	buffer_pool_copy_slot(reader, IVF_EXTENTS, extent, (char *) copy);
 	check_extent(reader, extent, list, copy);
+}
+
+IvfExtent *
+ivf_read_all_extents(StorageReader *reader, uint32 *count)
+{
+	const IvfMeta *meta = ivf_meta(reader->meta);
+	uint32 extent_count = meta->extent_count;
+	IvfExtent *extents = MemoryContextAllocExtended(
+		CurrentMemoryContext, (Size) extent_count * sizeof(IvfExtent), MCXT_ALLOC_HUGE);
+
+	for (uint32 at = 0; at < extent_count; at++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		buffer_pool_copy_slot(reader, IVF_EXTENTS, at, (char *) &extents[at]);
+		if (extents[at].list >= meta->lists)
+			report_corrupted(reader, at, "It belongs to a list that does not exist.");
+		check_extent(reader, at, extents[at].list, &extents[at]);
+	}
+	*count = extent_count;
+	return extents;
+}
+
+void
+ivf_check_chain_length(StorageReader *reader, uint32 list, uint32 length)
+{
+	if (likely(length <= ivf_meta(reader->meta)->extent_count))
+		return;
+	refresh_counts(reader, list);
+	if (length > ivf_meta(reader->meta)->extent_count)
+		report_corrupted(reader, list, "The chain of extents that it begins goes round.");
 }

@@ -30,8 +30,9 @@ ivf_meta_check(Relation index, const IndexType *type, const IndexMeta *meta)
 	bool fits = ivf->lists >= IVF_MIN_LISTS && ivf->lists <= IVF_MAX_LISTS &&
 				ivf->extent_count >= ivf->lists && ivf->extent_count <= extents->capacity &&
 				ivf->lists <= centroids->capacity && meta->ordinal_count <= entries->capacity &&
-				entries->slot_size == sizeof(IvfEntry) && entries->slots_per_page != 0 &&
-				extents->slot_size == sizeof(IvfExtent) && extents->slots_per_page != 0 &&
+				meta->ordinal_count % IVF_BLOCK == 0 && entries->slot_size == sizeof(IvfEntry) &&
+				entries->slots_per_page != 0 && extents->slot_size == sizeof(IvfExtent) &&
+				extents->slots_per_page != 0 &&
 				centroids->slot_size == type->dimensions * sizeof(float);
 
 	index_meta_check(index, type, INDEX_METHOD_IVF, meta, fits);
