@@ -28,6 +28,11 @@
  * skip; vacuum, after it has waited out the inserts in flight, makes them FREE.  An
  * extent is handed out (ordinals, slot of IVF_EXTENTS) and written in one record, then
  * linked to the chain's end in another; vacuum links those that a crash left alone.
+ * Scans read every slot that was handed out, written or not: the pages of an extent's
+ * slots, in all arrays, are initialised before the extent is handed out.
+ *
+ * Inserts look for a slot from the extent on that the `tail` of the first one names;
+ * vacuum sets it back to the first extent where it has freed entries.
  */
 #ifndef IVF_IVF_PAGE_H
 #define IVF_IVF_PAGE_H
@@ -68,7 +73,7 @@ typedef struct IvfExtent
 	uint32 next;	   /* slot of the list's next extent, INVALID_ORDINAL = none */
 	uint32 free_count; /* hint: FREE entries among the used ones */
 	uint32 free_from;  /* hint: no FREE entry before this ordinal */
-	uint32 tail;	   /* of a list's first extent, hint: its last extent, or one before it */
+	uint32 tail;	   /* of a list's first extent, hint: none before this one has a slot left */
 } IvfExtent;
 
 StaticAssertDecl(sizeof(IvfExtent) == 32, "the layout of extents is part of the disk format");

@@ -92,6 +92,13 @@ extern void page_array_write_slot(Relation index, const IndexMeta *meta, PageArr
 								  uint32 ordinal, const void *slot);
 
 /*
+ * Make sure that every page of these slots (below the array's capacity) is there: those never
+ * written are initialised and logged.  For a method that reads slots before it has written them.
+ */
+extern void page_array_init_pages(Relation index, const IndexMeta *meta, PageArrayId array,
+								  uint32 first, uint32 count);
+
+/*
  * Iterates over the blocks of an array whose slots stand whole on their pages, up to the slot
  * `limit`: as far as the array went when the iteration began, since the metadata may take in new
  * slots meanwhile, in the middle of a page.

@@ -193,19 +193,15 @@ reserve_in_page(IvfInsert *insert, uint32 from, uint32 end, uint32 *ordinal, uin
 	SlotPlace place = page_array_place(array, from);
 	uint32 in_page = array->slots_per_page - place.offset / sizeof(IvfEntry);
 	uint32 count = Min(in_page, end - from);
-	uint32 at = count;
+	uint32 at = 0;
 	bool fresh;
 	Buffer buffer =
-		page_array_lock_block(insert->index, IVF_ENTRIES, place.data_block, true, &fresh);
+		page_array_lock_block(insert->index, IVF_ENTRIES, place.data_block, false, &fresh);
 	const IvfEntry *entries =
 		(const IvfEntry *) (storage_page_payload(BufferGetPage(buffer)) + place.offset);
 
-	if (!fresh)
-	{
-		at = 0;
-		while (at < count && entries[at].state != IVF_ENTRY_FREE)
-			at++;
-	}
+	while (at < count && entries[at].state != IVF_ENTRY_FREE)
+		at++;
 	if (at < count)
 	{
 		PageWrite write;
@@ -274,13 +270,19 @@ choose_capacity(IvfInsert *insert)
 	return (uint32) TYPEALIGN(IVF_BLOCK, Max(capacity, 1));
 }
 
+/* Room for these slots, and pages: a scan reads an extent's slots before they are written. */
 static void
-grow_array(IvfInsert *insert, PageArrayId array, uint32 slots)
+prepare_slots(IvfInsert *insert, PageArrayId array, uint32 first, uint32 count)
 {
-	const PageArrayMeta *meta = &storage_meta_get(insert->index)->arrays[array];
+	Relation index = insert->index;
+	const IndexMeta *meta = storage_meta_get(index);
 
-	if (meta->slot_size != 0 && meta->capacity < slots)
-		page_array_grow(insert->index, array, slots);
+	if (meta->arrays[array].slot_size == 0)
+		return;
+	if (meta->arrays[array].capacity < first + count)
+		page_array_grow(index, array, first + count);
+	storage_meta_copy(insert->reader->meta, storage_meta_get(index));
+	page_array_init_pages(index, insert->reader->meta, array, first, count);
 }
 
 /*
@@ -292,6 +294,7 @@ hand_out_extent(IvfInsert *insert, uint32 capacity)
 {
 	Relation index = insert->index;
 	IndexMeta *meta = insert->reader->meta;
+	uint32 first;
 	uint32 number;
 	IvfExtent extent;
 	SlotPlace place;
@@ -303,31 +306,31 @@ hand_out_extent(IvfInsert *insert, uint32 capacity)
 	bool fresh;
 
 	storage_meta_copy(meta, storage_meta_get(index));
-	if ((uint64) meta->ordinal_count + capacity > MAX_ORDINAL)
+	first = meta->ordinal_count;
+	number = ivf_meta(meta)->extent_count;
+	if ((uint64) first + capacity > MAX_ORDINAL)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("index \"%s\" has reached the maximum number of entries",
 							   RelationGetRelationName(index)),
 						errhint("REINDEX it.")));
-	number = ivf_meta(meta)->extent_count;
-	grow_array(insert, PAGE_ARRAY_VECTORS, meta->ordinal_count + capacity);
-	grow_array(insert, PAGE_ARRAY_CODES, meta->ordinal_count + capacity);
-	grow_array(insert, IVF_ENTRIES, meta->ordinal_count + capacity);
-	grow_array(insert, IVF_EXTENTS, number + 1);
-	storage_meta_copy(meta, storage_meta_get(index));
+	prepare_slots(insert, PAGE_ARRAY_VECTORS, first, capacity);
+	prepare_slots(insert, PAGE_ARRAY_CODES, first, capacity);
+	prepare_slots(insert, IVF_ENTRIES, first, capacity);
+	prepare_slots(insert, IVF_EXTENTS, number, 1);
 
 	extent = (IvfExtent){
 		.list = insert->list,
-		.first = meta->ordinal_count,
+		.first = first,
 		.capacity = capacity,
 		.next = INVALID_ORDINAL,
-		.free_from = meta->ordinal_count,
+		.free_from = first,
 		.tail = INVALID_ORDINAL,
 	};
 	place = page_array_place(&meta->arrays[IVF_EXTENTS], number);
-	buffer = page_array_lock_block(index, IVF_EXTENTS, place.data_block, true, &fresh);
+	buffer = page_array_lock_block(index, IVF_EXTENTS, place.data_block, false, &fresh);
 	meta_buffer = storage_meta_read_buffer(index, BUFFER_LOCK_EXCLUSIVE);
 	page_write_begin(&write, index);
-	page = page_write_page(&write, buffer, place.data_block, fresh, IVF_EXTENTS);
+	page = page_write_page(&write, buffer, place.data_block, false, IVF_EXTENTS);
 	memcpy(storage_page_payload(page) + place.offset, &extent, sizeof(IvfExtent));
 	changed = page_write_metapage(&write, meta_buffer);
 	changed->ordinal_count += capacity;
@@ -434,10 +437,10 @@ write_entry(IvfInsert *insert, uint32 ordinal, IvfEntryState expected, ItemPoint
 	Page page;
 	bool fresh;
 	Buffer buffer =
-		page_array_lock_block(insert->index, IVF_ENTRIES, place.data_block, true, &fresh);
+		page_array_lock_block(insert->index, IVF_ENTRIES, place.data_block, false, &fresh);
 
 	page_write_begin(&write, insert->index);
-	page = page_write_page(&write, buffer, place.data_block, fresh, IVF_ENTRIES);
+	page = page_write_page(&write, buffer, place.data_block, false, IVF_ENTRIES);
 	entry = (IvfEntry *) (storage_page_payload(page) + place.offset);
 
 	/* Nobody else has this slot: anything but what it was left as would overwrite a row. */
@@ -463,7 +466,7 @@ insert_vector(const IndexInsertRow *row)
 	float *floats = palloc(row->type.dimensions * sizeof(float));
 	bool first_row = insert.cache == NULL;
 	IvfEntryState state;
-	uint32 ordinal;
+	uint32 ordinal = INVALID_ORDINAL;
 
 	if (first_row)
 	{

@@ -227,6 +227,41 @@ page_array_write_slot(Relation index, const IndexMeta *meta, PageArrayId array_i
 	}
 }
 
+void
+page_array_init_pages(Relation index, const IndexMeta *meta, PageArrayId array_id, uint32 first,
+					  uint32 count)
+{
+	const PageArrayMeta *array = &meta->arrays[array_id];
+	uint32 done = (uint32) -1; /* the last block that was looked at */
+
+	for (uint32 ordinal = first; ordinal < first + count; ordinal++)
+	{
+		SlotPlace place = page_array_place(array, ordinal);
+		uint32 end =
+			place.data_block + (place.offset + array->slot_size - 1) / STORAGE_PAYLOAD_SIZE;
+
+		for (uint32 block = place.data_block; block <= end; block++)
+		{
+			PageWrite write;
+			bool fresh;
+			Buffer buffer;
+
+			if (block == done)
+				continue;
+			CHECK_FOR_INTERRUPTS();
+			buffer = page_array_lock_block(index, array_id, block, true, &fresh);
+			if (fresh)
+			{
+				page_write_begin(&write, index);
+				page_write_page(&write, buffer, block, true, array_id);
+				page_write_finish(&write);
+			}
+			UnlockReleaseBuffer(buffer);
+			done = block;
+		}
+	}
+}
+
 bool
 page_array_next_block(PageArrayBlocks *blocks)
 {
