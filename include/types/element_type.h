@@ -32,14 +32,18 @@ typedef struct ElementType
 	float4 underflow;
 
 	/*
-	 * Types that store every element (types/dense.h) alone: bytes of an element, conversions, of
-	 * which the second rounds (both NULL where elements are float4), and the order of two lists of
-	 * so many elements.
+	 * Types that store every element (types/dense.h) alone: bytes of an element; conversions, of
+	 * which the second rounds (both NULL where elements are float4); the order of two lists of so
+	 * many elements; and their kernels (distance/distance.h).
 	 */
 	Size element_size;
 	void (*elements_read)(const void *elements, float4 *values, int count);
 	void (*elements_write)(const float4 *values, void *elements, int count);
 	int (*elements_compare)(const void *a, const void *b, int count);
+	float4 (*l2_squared)(const void *a, const void *b, uint32 count);
+	float4 (*inner_product)(const void *a, const void *b, uint32 count);
+	float4 (*l1)(const void *a, const void *b, uint32 count);
+	double (*cosine_similarity)(const void *a, const void *b, uint32 count);
 } ElementType;
 
 /* Is this a number that the type's elements can't hold? */

@@ -2,19 +2,14 @@
  * types/vector.h
  *		Type vector: a list of float4 of any length up to 16,000.
  *
- * The varlena layout is that of pgvector, so that data directories and binary dumps can move:
- *
- *		int32 vl_len_ | int16 dim | int16 unused (0) | float4 x[dim]
- *
- * Every element is finite and 1 <= dim <= VECTOR_MAX_DIM; input functions, casts and arithmetic
- * keep that true, and DatumGetVectorP checks that the length agrees with dim, so that a damaged
- * row is an ERROR and not a read past its end.
+ * Layout and invariants are those of types/dense.h, with elements of float4; DatumGetVectorP is its
+ * dense_open, inlined for distances.
  */
 #ifndef TYPES_VECTOR_H
 #define TYPES_VECTOR_H
 
 #include "fmgr.h"
-#include "types/element_type.h"
+#include "types/dense.h"
 
 #define VECTOR_MAX_DIM 16000
 
@@ -26,22 +21,28 @@ typedef struct Vector
 	float4 x[FLEXIBLE_ARRAY_MEMBER];
 } Vector;
 
-StaticAssertDecl(offsetof(Vector, x) == 8, "the layout of vector is part of the disk format");
+StaticAssertDecl(offsetof(Vector, x) == offsetof(DenseVector, elements), "a vector is dense");
 
 extern const ElementType vector_element_type;
-
-/* A vector whose elements the caller sets.  dimensions has been checked. */
-extern Vector *vector_alloc(int dimensions);
-
-/* A vector of these elements. */
-extern Vector *vector_from_values(const float4 *values, int dimensions);
-
-extern void vector_report_corrupt(const Vector *vector);
 
 static inline Size
 vector_size(int dimensions)
 {
 	return offsetof(Vector, x) + sizeof(float4) * (Size) dimensions;
+}
+
+/* A vector whose elements the caller sets.  dimensions has been checked. */
+static inline Vector *
+vector_alloc(int dimensions)
+{
+	return dense_alloc(&vector_element_type, dimensions);
+}
+
+/* A vector of these elements. */
+static inline Vector *
+vector_from_values(const float4 *values, int dimensions)
+{
+	return dense_from_values(&vector_element_type, values, dimensions);
 }
 
 /*
@@ -54,7 +55,7 @@ DatumGetVectorP(Datum value)
 	Size size = VARSIZE(vector);
 
 	if (unlikely(size <= vector_size(0) || vector->dim < 1 || size != vector_size(vector->dim)))
-		vector_report_corrupt(vector);
+		dense_report_corrupt(&vector_element_type, vector);
 	return vector;
 }
 
