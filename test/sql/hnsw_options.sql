@@ -77,7 +77,7 @@ SELECT f.opfname, amopstrategy, amoppurpose, oprname, s.opfname AS sorts_as
 FROM pg_amop p JOIN pg_am a ON a.oid = amopmethod JOIN pg_opfamily f ON f.oid = amopfamily
 	JOIN pg_operator o ON o.oid = amopopr JOIN pg_opfamily s ON s.oid = amopsortfamily
 WHERE amname = 'hnsw' ORDER BY 1, 2;
-SELECT opfname, amprocnum, amproc
+SELECT opfname, amprocnum, amproc::regprocedure
 FROM pg_amproc p JOIN pg_opfamily f ON f.oid = amprocfamily JOIN pg_am a ON a.oid = opfmethod
 WHERE amname = 'hnsw' ORDER BY 1, 2;
 SELECT name, pg_indexam_has_property(oid, name) FROM pg_am,
