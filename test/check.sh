@@ -216,7 +216,7 @@ check_tap()
 	mapfile -t runs < <(for file in $(selected "$repo"/test/t/*.pl); do tap_runs "$file"; done)
 	[ ${#runs[@]} != 0 ] || return 0
 	mkdir -p "$work/src" "$work/tap" "$work/portlock"
-	cp -r "$repo/test" "$work/src/"
+	cp -r "$repo/test" "$repo/sql" "$repo/src" "$repo/README.md" "$work/src/"
 	[ -z "$server_user" ] || chown -R "$server_user" "$work/src" "$work/tap" "$work/portlock"
 	set -m
 	for run in "${runs[@]}"; do

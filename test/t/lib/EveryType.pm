@@ -38,7 +38,7 @@ my %SAMPLE = (
 	sparsevec => {
 		column => "sparsevec($dimensions)",
 		value => q('{' || (SELECT string_agg(n || ':' || x + 1, ',' ORDER BY n)
-			FROM unnest(e) WITH ORDINALITY u(x, n) WHERE x % 3 = 0 OR n = 1) || '}/') . "$dimensions",
+			FROM unnest(e) WITH ORDINALITY u(x, n) WHERE x % 3 = 0 OR n = 1) || '}/' || ) . $dimensions,
 	},
 	bit => {
 		column => "bit($dimensions)",
@@ -98,7 +98,7 @@ sub create_tables
 sub sample
 {
 	my ($type) = @_;
-	return "(SELECT $SAMPLE{$type}{value} FROM (SELECT sample_elements(id, $dimensions) AS e) s)::$type";
+	return "(SELECT $SAMPLE{$type}{value} FROM (SELECT sample_elements(id, $dimensions) AS e) s)::$SAMPLE{$type}{column}";
 }
 
 sub fill_tables
@@ -142,6 +142,7 @@ sub own_types
 sub create_objects
 {
 	my ($node, $database) = @_;
+	my @classes = operator_classes($node, $database);
 	my $sql = '';
 	for my $type (own_types($node, $database))
 	{
@@ -164,13 +165,11 @@ sub create_objects
 				FROM (SELECT id, $value AS v FROM generate_series(1, 100) id) s;
 			INSERT INTO ${type}_uses VALUES (1000, NULL, (SELECT l2_normalize(sized) FROM ${type}_uses WHERE id = 1));
 			CREATE INDEX ON ${type}_uses (plain);
-			CREATE INDEX ${type}_partial ON ${type}_uses USING hnsw (sized ${type}_l2_ops) WHERE id % 2 = 0;
 			CREATE VIEW ${type}_view AS
 				SELECT id, sized <-> plain AS l2, sized <#> plain AS ip, sized <=> plain AS cosine,
 					sized <+> plain AS l1, sized < plain AS less, l2_normalize(sized) AS unit, several[1] AS one
 				FROM ${type}_uses;
 			CREATE MATERIALIZED VIEW ${type}_kept AS SELECT id, l2_normalize(sized)::$column AS unit FROM ${type}_uses;
-			CREATE INDEX ON ${type}_kept USING hnsw (unit ${type}_cosine_ops);
 			CREATE FUNCTION ${type}_nearest(q $type) RETURNS int STABLE LANGUAGE sql AS
 				'SELECT id FROM ${type}_uses ORDER BY sized <-> q LIMIT 1';
 			CREATE TABLE ${type}_parts (id int, v $column DEFAULT (${\ literal($node, $database, $type) })) PARTITION BY RANGE (id);
@@ -178,6 +177,11 @@ sub create_objects
 			CREATE TABLE ${type}_part2 PARTITION OF ${type}_parts DEFAULT;
 			INSERT INTO ${type}_parts SELECT id, sized FROM ${type}_uses;
 			INSERT INTO ${type}_parts VALUES (7);
+);
+		next unless grep { $_->{type} eq $type && $_->{method} eq 'hnsw' } @classes;
+		$sql .= qq(
+			CREATE INDEX ${type}_partial ON ${type}_uses USING hnsw (sized ${type}_l2_ops) WHERE id % 2 = 0;
+			CREATE INDEX ON ${type}_kept USING hnsw (unit ${type}_cosine_ops);
 			CREATE INDEX ${type}_parts_index ON ${type}_parts USING hnsw (v ${type}_l1_ops) WITH (m = 5);
 		);
 	}
@@ -218,7 +222,7 @@ sub check_searches
 			SET plan_cache_mode = force_custom_plan;
 			DO \$\$
 			DECLARE
-				q $class->{type};
+				q $SAMPLE{ $class->{type} }{column};
 				plan text;
 				by_index numeric[];
 				exact numeric[];
