@@ -151,13 +151,26 @@ names() # FILES...: without directory and extension
 	done
 }
 
+# What index methods share is in test/sql/shared, for \i.  It is put in its place here, because psql
+# would tell its path with every error.
+insert_shared() # FILE
+{
+	awk -v directory="$(dirname "$1")" '
+		/^\\i shared\// { while ((getline line < (directory "/" $2)) > 0) print line; next }
+		{ print }' "$1"
+}
+
 check_regress()
 {
+	local file
 	local -a tests
 	mapfile -t tests < <(names $(selected "$repo"/test/sql/*.sql))
 	[ ${#tests[@]} != 0 ] || return 0
-	mkdir -p "$work/regress/expected"
-	cp -r "$repo/test/sql" "$repo/expected" "$work/regress/"
+	mkdir -p "$work/regress/sql" "$work/regress/expected"
+	for file in "$repo"/test/sql/*.sql; do
+		insert_shared "$file" >"$work/regress/sql/$(basename "$file")"
+	done
+	cp "$repo"/expected/* "$work/regress/expected/"
 	run_regress regress "$pgxs_test/regress/pg_regress" "$repo/expected" "${tests[@]}"
 }
 
