@@ -2,28 +2,45 @@
  * index/row_sample.h
  *		A sample of the vectors that an index build will find, and how many there
  *		are.
+ *
+ * A first look estimates the number of rows; the caller then says how many vectors it
+ * wants, and where they go.
  */
 #ifndef INDEX_ROW_SAMPLE_H
 #define INDEX_ROW_SAMPLE_H
 
+#include "common/pg_prng.h"
 #include "nodes/execnodes.h"
 
 #include "index/index_type.h"
 
 typedef struct RowSample
 {
-	uint32 count;
-	float *vectors;		 /* float32, count * dimensions, in the current context */
 	double row_estimate; /* rows with a vector that can be indexed */
+	uint32 count;
+	float *vectors; /* float32, count * dimensions */
+
+	/* for row_sample.c */
+	Relation heap;
+	Relation index;
+	IndexInfo *index_info;
+	const IndexType *type;
+	BlockNumber blocks;
+	double rows_per_block;
+	uint32 capacity;
+	uint64 seen; /* rows with a vector */
+	void *vector;
+	pg_prng_state random;
 } RowSample;
 
+/* Estimate the rows.  Partial indexes and expressions are heeded. */
+extern void row_sample_begin(RowSample *sample, Relation heap, Relation index,
+							 IndexInfo *index_info, const IndexType *type);
+
 /*
- * Take at most `wanted` vectors, and no more than fit `memory` bytes, from blocks of the heap drawn
- * at random; all blocks where there are few.  Partial indexes and expressions are heeded.  An element type that
- * has no float32 form gives an estimate of the rows alone.
+ * Take at most `capacity` vectors to `vectors`, from blocks of the heap drawn at random; all blocks
+ * where there are few.  The element type must have a float32 form.
  */
-extern void row_sample_take(Relation heap, Relation index, IndexInfo *index_info,
-							const IndexType *type, uint32 wanted, Size memory, RowSample *sample);
-extern void row_sample_free(RowSample *sample);
+extern void row_sample_take(RowSample *sample, uint32 capacity, float *vectors);
 
 #endif

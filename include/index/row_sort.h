@@ -16,9 +16,9 @@ extern RowSort *row_sort_begin(uint32 vector_size, int work_mem);
 extern void row_sort_add(RowSort *sort, uint32 cell, const void *vector, ItemPointer tid);
 extern void row_sort_perform(RowSort *sort);
 
-/* The next row, in order of cells; false at the end.  Vectors that are bytewise equal follow one
+/* The next row, in order of cells; false at the end.  `cell` may be NULL.  Vectors that are bytewise equal follow one
  * another but for collisions of a 32-bit hash within a cell. */
-extern bool row_sort_next(RowSort *sort, void *vector, ItemPointer tid);
+extern bool row_sort_next(RowSort *sort, uint32 *cell, void *vector, ItemPointer tid);
 extern void row_sort_end(RowSort *sort);
 
 #endif

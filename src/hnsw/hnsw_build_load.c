@@ -40,14 +40,23 @@ typedef struct LoadState
 static void
 train_locality(HnswBuild *build, Locality *locality)
 {
+	Size size = build->type.dimensions * sizeof(float);
 	RowSample sample;
+	float *vectors = NULL;
 	Size memory = Min((Size) maintenance_work_mem * 1024 / SAMPLE_MEMORY_SHARE, SAMPLE_MEMORY_MAX);
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_CLUSTERING);
-	row_sample_take(build->heap, build->index, build->index_info, &build->type, SAMPLE_ROWS, memory,
-					&sample);
+	row_sample_begin(&sample, build->heap, build->index, build->index_info, &build->type);
+	if (build->type.vector_type->to_floats != NULL)
+	{
+		uint32 capacity = (uint32) Max(Min((Size) SAMPLE_ROWS, memory / size), 1);
+
+		vectors = MemoryContextAllocHuge(CurrentMemoryContext, capacity * size);
+		row_sample_take(&sample, capacity, vectors);
+	}
 	locality_train(locality, &sample, build->type.dimensions);
-	row_sample_free(&sample);
+	if (vectors != NULL)
+		pfree(vectors);
 }
 
 /* The place of a row's vector in locality order */
@@ -106,7 +115,7 @@ write_nodes(HnswBuild *build, RowSort *sort)
 	uint64 done = 0;
 
 	bulk_write_begin_array(build->writer, PAGE_ARRAY_VECTORS);
-	while (row_sort_next(sort, vector, &tid))
+	while (row_sort_next(sort, NULL, vector, &tid))
 	{
 		bool equal = record.tid_count > 0 && memcmp(vector, node_vector, size) == 0;
 

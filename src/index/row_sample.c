@@ -13,7 +13,6 @@
 #include <math.h>
 
 #include "access/tableam.h"
-#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/sampling.h"
@@ -26,108 +25,85 @@
 #define PROBE_STRETCHES 8
 #define SEED			UINT64CONST(0x726F772073616D70)
 
-typedef struct SampleState
-{
-	const IndexType *type;
-	RowSample *sample;
-	uint32 capacity;
-	uint64 seen; /* rows with a vector */
-	void *vector;
-	pg_prng_state random;
-} SampleState;
-
 static void
 take_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
 		 void *callback_state)
 {
-	SampleState *state = callback_state;
+	RowSample *sample = callback_state;
+	const IndexType *type = sample->type;
 	uint64 at;
 
-	if (isnull[0] || !index_type_form_vector(state->type, values[0], state->vector))
+	if (isnull[0] || !index_type_form_vector(type, values[0], sample->vector))
 		return;
 
 	/* Reservoir sampling (Vitter's algorithm R) */
-	at = state->seen++;
-	if (state->capacity == 0)
-		return;
-	if (at >= state->capacity)
+	at = sample->seen++;
+	if (at >= sample->capacity)
 	{
-		at = pg_prng_uint64_range(&state->random, 0, at);
-		if (at >= state->capacity)
+		if (sample->capacity == 0)
+			return;
+		at = pg_prng_uint64_range(&sample->random, 0, at);
+		if (at >= sample->capacity)
 			return;
 	}
 	else
-		state->sample->count++;
-	index_type_to_floats(state->type, state->vector,
-						 state->sample->vectors + at * state->type->dimensions);
+		sample->count++;
+	index_type_to_floats(type, sample->vector, sample->vectors + at * type->dimensions);
 }
 
-/* Show the rows of `count` stretches of blocks to take_row(); returns the blocks looked at. */
-static BlockNumber
-sample_stretches(Relation heap, Relation index, IndexInfo *index_info, BlockNumber blocks,
-				 double count, SampleState *state)
+/* Show the rows of `count` stretches of blocks to take_row(), and estimate from what they hold. */
+static void
+look_at_stretches(RowSample *sample, double count)
 {
+	BlockNumber blocks = sample->blocks;
 	BlockNumber stretches = blocks / STRETCH_BLOCKS + (blocks % STRETCH_BLOCKS != 0);
 	BlockSamplerData sampler;
 	BlockNumber done = 0;
 
-	state->seen = 0;
-	state->sample->count = 0;
+	sample->seen = 0;
+	sample->count = 0;
+	if (blocks == 0)
+		return;
+
 	BlockSampler_Init(&sampler, stretches, (int) Min(count, (double) INT_MAX),
-					  (uint32) pg_prng_uint64(&state->random));
+					  (uint32) pg_prng_uint64(&sample->random));
 	while (BlockSampler_HasMore(&sampler))
 	{
 		BlockNumber first = BlockSampler_Next(&sampler) * STRETCH_BLOCKS;
 		BlockNumber length = Min(blocks - first, STRETCH_BLOCKS);
 
 		CHECK_FOR_INTERRUPTS();
-		table_index_build_range_scan(heap, index, index_info, false, false, false, first, length,
-									 take_row, state, NULL);
+		table_index_build_range_scan(sample->heap, sample->index, sample->index_info, false, false,
+									 false, first, length, take_row, sample, NULL);
 		done += length;
 	}
-	return done;
+	sample->rows_per_block = (double) sample->seen / done;
+	sample->row_estimate = sample->rows_per_block * blocks;
 }
 
 void
-row_sample_take(Relation heap, Relation index, IndexInfo *index_info, const IndexType *type,
-				uint32 wanted, Size memory, RowSample *sample)
+row_sample_begin(RowSample *sample, Relation heap, Relation index, IndexInfo *index_info,
+				 const IndexType *type)
 {
-	Size size = type->dimensions * sizeof(float);
-	BlockNumber blocks = RelationGetNumberOfBlocks(heap);
-	BlockNumber looked_at;
-	SampleState state = {.type = type, .sample = sample};
-	double density;
-
-	pg_prng_seed(&state.random, SEED);
-	state.capacity = (uint32) Max(Min((Size) wanted, memory / size), 1);
-	if (type->vector_type->to_floats == NULL)
-		state.capacity = 0;
-	state.vector = palloc(type->vector_size);
-	sample->count = 0;
-	sample->row_estimate = 0;
-	sample->vectors = MemoryContextAllocHuge(CurrentMemoryContext, Max(state.capacity, 1) * size);
-
-	if (blocks > 0)
-	{
-		looked_at = sample_stretches(heap, index, index_info, blocks, PROBE_STRETCHES, &state);
-		density = (double) state.seen / looked_at;
-		if (looked_at < blocks && sample->count < state.capacity)
-		{
-			/* A little more than needed; where rows are very few, not the whole heap */
-			double needed = state.capacity * 1.1 / Max(density, 1.0);
-
-			looked_at = sample_stretches(heap, index, index_info, blocks,
-										 ceil(needed / STRETCH_BLOCKS), &state);
-			density = (double) state.seen / looked_at;
-		}
-		sample->row_estimate = density * blocks;
-	}
-	pfree(state.vector);
+	memset(sample, 0, sizeof(RowSample));
+	sample->heap = heap;
+	sample->index = index;
+	sample->index_info = index_info;
+	sample->type = type;
+	sample->blocks = RelationGetNumberOfBlocks(heap);
+	sample->vector = palloc(type->vector_size);
+	pg_prng_seed(&sample->random, SEED);
+	look_at_stretches(sample, PROBE_STRETCHES);
 }
 
 void
-row_sample_free(RowSample *sample)
+row_sample_take(RowSample *sample, uint32 capacity, float *vectors)
 {
-	pfree(sample->vectors);
-	sample->count = 0;
+	/* A little more than needed; where rows are very few, not the whole heap */
+	double needed = capacity * 1.1 / Max(sample->rows_per_block, 1.0);
+
+	Assert(sample->type->vector_type->to_floats != NULL);
+	sample->capacity = capacity;
+	sample->vectors = vectors;
+	look_at_stretches(sample, Max(ceil(needed / STRETCH_BLOCKS), PROBE_STRETCHES));
 }

@@ -79,13 +79,16 @@ row_sort_perform(RowSort *sort)
 }
 
 bool
-row_sort_next(RowSort *sort, void *vector, ItemPointer tid)
+row_sort_next(RowSort *sort, uint32 *cell, void *vector, ItemPointer tid)
 {
 	bytea *payload;
 	bool isnull;
 
 	if (!tuplesort_gettupleslot(sort->tuplesort, true, false, sort->output, NULL))
 		return false;
+
+	if (cell != NULL)
+		*cell = (uint32) ((uint64) DatumGetInt64(slot_getattr(sort->output, 1, &isnull)) >> 32);
 
 	/* A small payload has a short header, so nothing in it is aligned */
 	payload = (bytea *) DatumGetPointer(slot_getattr(sort->output, 2, &isnull));
