@@ -7,8 +7,7 @@
  * implementation for all processors.
  *
  * Contract: that of distance.h. The lists may hold anything (they may come from a damaged page):
- * unordered indices give a wrong number and nothing worse. Sums are float32, taken in the order of
- * the indices, as pgvector does.
+ * unordered indices give a wrong number and nothing worse. Sums are float32.
  */
 #ifndef VECTORSTORE_SPARSE_DISTANCE_H
 #define VECTORSTORE_SPARSE_DISTANCE_H
