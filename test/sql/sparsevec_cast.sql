@@ -60,6 +60,23 @@ INSERT INTO dense VALUES ('{1:1,3:2}/3'::sparsevec);
 SELECT v FROM dense;
 SELECT pg_temp.error_of($$INSERT INTO dense VALUES ('{1:1}/4'::sparsevec)$$);
 
+-- from and to halfvec
+SELECT '[0,1.5,0,3.5]'::halfvec::sparsevec, '[0,1.5,0,3.5]'::halfvec::sparsevec(4), '[0,-0]'::halfvec::sparsevec, '[6e-8,65504]'::halfvec::sparsevec, '[0.1]'::halfvec::sparsevec;
+SELECT '{2:1.5,4:3.5}/5'::sparsevec::halfvec, '{2:1.5,4:3.5}/5'::sparsevec::halfvec(5), '{}/3'::sparsevec::halfvec, '{16000:1}/16000'::sparsevec::halfvec <-> '{}/16000'::sparsevec::halfvec;
+-- rounded to the nearest half
+SELECT '{1:0.1,2:65519,3:1e-8,4:-1e-30}/4'::sparsevec::halfvec;
+SELECT bool_and(v::sparsevec::halfvec = v) FROM (SELECT ARRAY[i % 2, i % 3, 0, i % 5, -i % 7]::halfvec AS v FROM generate_series(1, 300) i) t;
+SELECT pg_temp.error_of($$SELECT '[0,1]'::halfvec::sparsevec(3)$$);
+SELECT pg_temp.error_of($$SELECT '{}/5'::sparsevec::halfvec(4)$$);
+SELECT pg_temp.error_of($$SELECT '{}/16001'::sparsevec::halfvec$$);
+SELECT pg_temp.error_of($$SELECT '{1:65520}/1'::sparsevec::halfvec$$), pg_temp.error_of($$SELECT '{1:1,2:-1e10}/3'::sparsevec::halfvec$$);
+SELECT pg_temp.text_of('[0,2]'::halfvec);
+CREATE FUNCTION pg_temp.text_of_half(halfvec) RETURNS text LANGUAGE sql AS 'SELECT $1::text';
+SELECT pg_temp.error_of($$SELECT pg_temp.text_of_half('{}/1'::sparsevec)$$);
+CREATE TEMP TABLE half (v halfvec(3));
+INSERT INTO half VALUES ('{1:1,3:2}/3'::sparsevec);
+SELECT v FROM half;
+
 -- to a type modifier
 CREATE TEMP TABLE modified (v sparsevec(2));
 INSERT INTO modified VALUES ('{1:1}/2'::sparsevec), ('{2:4}/2'::sparsevec(2)), (ARRAY[5,6]), (ARRAY[7,0]::real[]),
@@ -76,8 +93,8 @@ SELECT pg_temp.error_of($$ALTER TABLE modified ALTER v TYPE sparsevec(2)$$);
 ALTER TABLE modified ALTER v TYPE vector;
 SELECT v FROM modified ORDER BY v LIMIT 3;
 
--- all of them, those with halfvec apart
+-- all of them
 SELECT castsource::regtype, casttarget::regtype, castfunc::regprocedure, castcontext, castmethod
 FROM pg_cast
-WHERE 'sparsevec'::regtype IN (castsource, casttarget) AND 'halfvec' NOT IN (castsource::regtype::text, casttarget::regtype::text)
+WHERE 'sparsevec'::regtype IN (castsource, casttarget)
 ORDER BY castsource::regtype::text, casttarget::regtype::text;

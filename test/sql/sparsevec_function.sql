@@ -61,7 +61,6 @@ FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid =
 	JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 WHERE extname = 'vectorstore' AND deptype = 'e'
 	AND ('sparsevec'::regtype = ANY (proargtypes) OR prorettype = 'sparsevec'::regtype OR proname = 'sparsevec_typmod_in')
-	AND NOT EXISTS (SELECT FROM unnest(proargtypes || prorettype) AS t (type) WHERE type::regtype::text = 'halfvec')
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT o.oprname, o.oprleft::regtype, o.oprright::regtype, o.oprresult::regtype, proname AS function,
 	c.oprname AS commutator, n.oprname AS negator, o.oprrest, o.oprjoin, o.oprcanmerge, o.oprcanhash
