@@ -310,6 +310,49 @@ public final class ClientTest
 			same("[1,2.5,-3]\n", out.toString(StandardCharsets.US_ASCII), "text of COPY");
 		});
 
+		test("halfvec, sparsevec, bit: PGobject as a parameter and as a result", connection -> {
+			String[][] values = {
+				{"halfvec", "halfvec(3)", "[1,2.5,-65504]", "[4,5,6]", "[4,5,7]"},
+				{"sparsevec", "sparsevec(5)", "{1:1,3:2.5}/5", "{2:4,5:-1}/5", "{2:4,5:-1.5}/5"},
+				{"bit", "bit(6)", "000000", "110110", "110111"}
+			};
+			for (String[] value : values)
+			{
+				String table = value[0] + "_items";
+				execute(connection, "CREATE TABLE " + table + " (id serial PRIMARY KEY, v " + value[1] + ")");
+				try (PreparedStatement insert = connection.prepareStatement("INSERT INTO " + table + " (v) VALUES (?)"))
+				{
+					for (int i = 2; i <= 3; i++)
+					{
+						insert.setObject(1, object(value[0], value[i]));
+						insert.addBatch();
+					}
+					check(Arrays.equals(new int[] {1, 1}, insert.executeBatch()), "a batch of two rows");
+				}
+				String operator = value[0].equals("bit") ? "<~>" : "<->";
+				for (int round = 0; round < 7; round++) // the driver prepares from the fifth on
+				{
+					same(List.of(2, 1), column(connection, "SELECT id FROM " + table + " ORDER BY v " + operator + " ?",
+						object(value[0], value[4])), value[0] + ": search");
+					same(List.of(value[2], value[3]), column(connection, "SELECT v::text FROM " + table + " ORDER BY id"),
+						value[0] + ": text");
+					if (!value[0].equals("bit"))
+						same(List.of(object(value[0], value[2]), object(value[0], value[3])),
+							column(connection, "SELECT v FROM " + table + " ORDER BY id"), value[0] + ": rows");
+				}
+			}
+			same(List.of("101"), column(connection, "SELECT binary_quantize(?::vector)::text", "[1,-1,2]"), "quantized");
+		});
+
+		test("halfvec, sparsevec: errors carry their SQLSTATE", connection -> {
+			fails(connection, "22003", "SELECT ?", object("halfvec", "[65520]"));
+			fails(connection, "22P02", "SELECT ?", object("halfvec", "[1"));
+			fails(connection, "22000", "INSERT INTO halfvec_items (v) VALUES (?) RETURNING id", object("halfvec", "[1,2]"));
+			fails(connection, "22P02", "SELECT ?", object("sparsevec", "{1:1}"));
+			fails(connection, "22000", "SELECT ?", object("sparsevec", "{6:1}/5"));
+			fails(connection, "22000", "INSERT INTO sparsevec_items (v) VALUES (?) RETURNING id", object("sparsevec", "{1:1}/4"));
+		});
+
 		test("vector: errors carry their SQLSTATE", connection -> {
 			fails(connection, "22000", "INSERT INTO items (v) VALUES (?) RETURNING id", object("vector", "[1,2]"));
 			fails(connection, "22P02", "SELECT ?", object("vector", "[1,2"));

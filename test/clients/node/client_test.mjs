@@ -126,6 +126,65 @@ test('vector: errors carry their SQLSTATE', async () => {
 	await client.query('ROLLBACK');
 });
 
+test('halfvec: insert, read back, search, aggregate', async () => {
+	await client.query('CREATE TABLE half_items (id serial PRIMARY KEY, embedding halfvec(3))');
+	for (const v of [[1, 1, 1], [2, 2, 3], [1, 1, 2], [0.5, -65504, 0.0001], null]) {
+		await client.query('INSERT INTO half_items (embedding) VALUES ($1)', [pgvector.toSql(v)]);
+	}
+	const stored = (await rows('SELECT embedding FROM half_items ORDER BY id')).map((row) => row.embedding);
+	assert.deepEqual(stored.slice(0, 3), [[1, 1, 1], [2, 2, 3], [1, 1, 2]]);
+	assert.deepEqual(stored[3].slice(0, 2), [0.5, -65504]);
+	assert.ok(Math.abs(stored[3][2] - 0.0001) < 1e-7); // the nearest half
+	assert.equal(stored[4], null);
+	assert.deepEqual(await rows('SELECT id FROM half_items ORDER BY embedding <-> $1 LIMIT 2', ['[1,1,1.75]']),
+		[{ id: 3 }, { id: 1 }]);
+	assert.deepEqual(await rows('SELECT sum(embedding), avg(embedding) FROM half_items WHERE id <= 2'),
+		[{ sum: [3, 3, 4], avg: [1.5, 1.5, 2] }]);
+	assert.deepEqual(await rows("SELECT '[1,2,3]'::vector::halfvec(3) AS half, '[1,2,3]'::halfvec::vector AS single"),
+		[{ half: [1, 2, 3], single: [1, 2, 3] }]);
+});
+
+test('sparsevec: insert SparseVector, read back, search', async () => {
+	await client.query('CREATE TABLE sparse_items (id serial PRIMARY KEY, embedding sparsevec(5))');
+	const vectors = [new SparseVector([1, 0, 2, 0, 3]), new SparseVector({ 4: 7.5 }, 5), new SparseVector([0, 1, 0, 0, 0.25])];
+	for (const v of [...vectors, null]) {
+		await client.query('INSERT INTO sparse_items (embedding) VALUES ($1)', [pgvector.toSql(v)]);
+	}
+	const stored = (await rows('SELECT embedding FROM sparse_items ORDER BY id')).map((row) => row.embedding);
+	assert.deepEqual(stored.slice(0, 3).map((v) => v.toArray()), vectors.map((v) => v.toArray()));
+	assert.ok(stored[0] instanceof SparseVector);
+	assert.equal(stored[3], null);
+	const query = pgvector.toSql(new SparseVector([0, 0, 0, 0, 7]));
+	assert.deepEqual(
+		await rows('SELECT id, embedding <-> $1 AS l2 FROM sparse_items ORDER BY embedding <-> $1 LIMIT 2', [query]),
+		[{ id: 2, l2: 0.5 }, { id: 1, l2: Math.sqrt(1 + 4 + 16) }]);
+	assert.deepEqual((await rows("SELECT '[0,1.5,0]'::vector::sparsevec AS v"))[0].v.toArray(), [0, 1.5, 0]);
+	assert.deepEqual(await rows("SELECT '{1:2,3:4}/3'::sparsevec::vector AS v"), [{ v: [2, 0, 4] }]);
+});
+
+test('bit: search by Hamming and Jaccard distance, and of quantized vectors', async () => {
+	await client.query('CREATE TABLE bit_items (id serial PRIMARY KEY, embedding bit(3))');
+	await client.query('INSERT INTO bit_items (embedding) VALUES ($1), ($2), ($3)', ['000', '101', '111']);
+	assert.deepEqual(await rows('SELECT embedding FROM bit_items ORDER BY embedding <~> $1 LIMIT 2', ['111']),
+		[{ embedding: '111' }, { embedding: '101' }]);
+	assert.deepEqual(await rows('SELECT embedding <%> $1 AS jaccard FROM bit_items ORDER BY id', ['110']),
+		[{ jaccard: 1 }, { jaccard: 1 - 1 / 3 }, { jaccard: 1 - 2 / 3 }]);
+	assert.deepEqual(await rows('SELECT binary_quantize($1::vector) AS bits', ['[0,1,-1,0.5]']), [{ bits: '0101' }]);
+});
+
+test('halfvec, sparsevec, bit: errors carry their SQLSTATE', async () => {
+	await client.query('BEGIN');
+	for (const [text, code] of [
+		["SELECT '[65520]'::halfvec", '22003'], ["SELECT '[1,2'::halfvec", '22P02'], ["SELECT '[1,2]'::halfvec(3)", '22000'],
+		["SELECT '{1:1'::sparsevec", '22P02'], ["SELECT '{0:1}/2'::sparsevec", '22000'], ["SELECT '{3:1}/2'::sparsevec", '22000'],
+		["SELECT '{1:1,1:2}/2'::sparsevec", '22000'], ["SELECT '{}/3'::sparsevec(2)", '22000'],
+		["SELECT '{}/3'::sparsevec <-> '{}/2'", '22000'], ["SELECT B'1' <~> B'10'", '22000'],
+	]) {
+		assert.equal((await failure(text)).code, code, text);
+	}
+	await client.query('ROLLBACK');
+});
+
 const EXTENSION = process.env.CLIENT_EXTENSION;
 let failed = 0;
 

@@ -1,7 +1,9 @@
 """psycopg 3 with vectors: parameters as text and in binary, results in both, COPY in both.
 
-The binary format is packed here by hand, as an application's own adapter does it: two int16 (the
-number of dimensions, and 0), then the elements, all in network byte order.
+The binary formats are packed here by hand, as an application's own adapter does it, in network byte
+order: of vector and halfvec two int16 (the number of dimensions, and 0), then the elements; of
+sparsevec three int32 (dimensions, elements that are not zero, and 0), then indexes from 0 as int32,
+then the elements as float32.
 """
 
 import os
@@ -31,10 +33,10 @@ class Vector:
         self.elements = array("f", elements)
 
     def __eq__(self, other):
-        return isinstance(other, Vector) and self.elements == other.elements
+        return type(self) is type(other) and self.elements == other.elements
 
     def __repr__(self):
-        return f"Vector({list(self.elements)})"
+        return f"{type(self).__name__}({list(self.elements)})"
 
     def to_text(self):
         return "[" + ",".join(repr(x) for x in self.elements) + "]"
@@ -51,6 +53,54 @@ class Vector:
         dimensions, unused = struct.unpack_from("!hh", data)
         assert unused == 0 and len(data) == 4 + 4 * dimensions
         return cls(struct.unpack_from(f"!{dimensions}f", data, 4))
+
+
+class HalfVector(Vector):
+    """Elements that are half-precision numbers."""
+
+    def to_binary(self):
+        return struct.pack(f"!hh{len(self.elements)}e", len(self.elements), 0, *self.elements)
+
+    @classmethod
+    def from_binary(cls, data):
+        dimensions, unused = struct.unpack_from("!hh", data)
+        assert unused == 0 and len(data) == 4 + 2 * dimensions
+        return cls(struct.unpack_from(f"!{dimensions}e", data, 4))
+
+
+class SparseVector:
+    """Dimensions, and a dictionary of elements that are not zero by their index from 0."""
+
+    def __init__(self, dimensions, elements):
+        self.dimensions = dimensions
+        self.elements = dict(zip(elements, array("f", elements.values())))
+
+    def __eq__(self, other):
+        return self.dimensions == other.dimensions and self.elements == other.elements
+
+    def __repr__(self):
+        return f"SparseVector({self.dimensions}, {self.elements})"
+
+    def to_text(self):
+        elements = ",".join(f"{i + 1}:{x!r}" for i, x in self.elements.items())
+        return f"{{{elements}}}/{self.dimensions}"
+
+    @classmethod
+    def from_text(cls, text):
+        elements, dimensions = text.split("/")
+        pairs = [pair.split(":") for pair in elements[1:-1].split(",") if pair]
+        return cls(int(dimensions), {int(i) - 1: float(x) for i, x in pairs})
+
+    def to_binary(self):
+        count = len(self.elements)
+        return struct.pack(f"!iii{count}i{count}f", self.dimensions, count, 0, *self.elements, *self.elements.values())
+
+    @classmethod
+    def from_binary(cls, data):
+        dimensions, count, unused = struct.unpack_from("!iii", data)
+        assert unused == 0 and len(data) == 12 + 8 * count
+        numbers = struct.unpack_from(f"!{count}i{count}f", data, 12)
+        return cls(dimensions, dict(zip(numbers[:count], numbers[count:])))
 
 
 def register(connection, name, python_class):
@@ -93,6 +143,50 @@ def vectors(count, dimensions):
     return [
         Vector((i * (j + 3)) % 1009 / (j + 1) for j in range(dimensions)) for i in range(1, count + 1)
     ]
+
+
+def half_vectors(count, dimensions):
+    """Distinct vectors of half-precision numbers."""
+    return [HalfVector((i * (j + 3)) % 1009 for j in range(dimensions)) for i in range(1, count + 1)]
+
+
+def sparse_vectors(count, dimensions):
+    """Distinct vectors with up to seven elements that are not zero; the first has none."""
+    return [
+        SparseVector(dimensions, dict(sorted((i * j % 97 * j, i / j) for j in range(1, 1 + i % 8))))
+        for i in range(count)
+    ]
+
+
+def binary_copy(connection, table, type_name, column, rows):
+    """Creates a table, copies the rows into it and out of it again, in the binary format."""
+    connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v {column})")
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(["int4", type_name])
+            for i, v in enumerate(rows):
+                copy.write_row([i, v])
+        with cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY id) TO STDOUT (FORMAT BINARY)") as copy:
+            copy.set_types(["int4", type_name])
+            assert list(copy.rows()) == list(enumerate(rows))
+
+
+def search_agrees(connection, table, index, operator, query):
+    """The index is used and finds the rows that a scan finds; the nearest one is the first."""
+    search = f"SELECT id FROM {table} ORDER BY v {operator} %b LIMIT 5"
+    for storage in ("mmap", "buffer_pool") if EXTENSION == "vectorstore" else (None,):
+        if storage:
+            connection.execute(f"ALTER INDEX {index} SET (storage = {storage})")
+        with connection.transaction():
+            connection.execute("SET LOCAL enable_seqscan = off")
+            plan = connection.execute("EXPLAIN " + search, [query]).fetchall()
+            assert f"Index Scan using {index}" in plan[1][0], plan
+            by_index = connection.execute(search, [query], binary=True, prepare=True).fetchall()
+        with connection.transaction():
+            connection.execute("SET LOCAL enable_indexscan = off")
+            exact = connection.execute(search, [query], binary=True).fetchall()
+        assert by_index == exact, (by_index, exact)
+    return exact
 
 
 def fails(connection, sqlstate, query, parameters=None, binary=None):
@@ -222,22 +316,8 @@ def vector_text_copy(connection):
 def vector_search_by_binary_parameters(connection):
     connection.execute("CREATE INDEX many_index ON many USING hnsw (v vector_l2_ops)")
     sent = vectors(1000, 8)
-    query = "SELECT id, v <-> %b AS distance FROM many ORDER BY v <-> %b LIMIT 5"
-    for storage in ("mmap", "buffer_pool") if EXTENSION == "vectorstore" else (None,):
-        if storage:
-            connection.execute(f"ALTER INDEX many_index SET (storage = {storage})")
-        for i in (0, 400, 999):
-            parameters = [sent[i], sent[i]]
-            with connection.transaction():
-                connection.execute("SET LOCAL enable_seqscan = off")
-                plan = connection.execute("EXPLAIN " + query, parameters).fetchall()
-                assert "Index Scan using many_index" in plan[1][0], plan
-                by_index = connection.execute(query, parameters, binary=True, prepare=True).fetchall()
-            with connection.transaction():
-                connection.execute("SET LOCAL enable_indexscan = off")
-                exact = connection.execute(query, parameters, binary=True).fetchall()
-            assert by_index[0] == (i, 0.0), by_index
-            assert by_index == exact, (by_index, exact)
+    for i in (0, 400, 999):
+        assert search_agrees(connection, "many", "many_index", "<->", sent[i])[0] == (i,)
 
 
 @test
@@ -249,6 +329,106 @@ def vector_in_a_pipeline(connection):
             connection.execute("INSERT INTO items (v) VALUES (%b)", [v])
             cursors.append(connection.execute("SELECT v FROM items ORDER BY v <-> %b LIMIT 1", [v], binary=True))
         assert [cursor.fetchone()[0] for cursor in cursors] == vectors(20, 3)
+
+
+@test
+def halfvec_in_both_formats(connection):
+    register(connection, "halfvec", HalfVector)
+    for v in (HalfVector([1, 2.5, -65504]), HalfVector([2**-24, -0.0])):
+        for prepare in (False, True):
+            back = connection.execute("SELECT %b, %t", [v, v], binary=True, prepare=prepare).fetchone()
+            assert back == (v, v), back
+            assert connection.execute("SELECT %b", [v], binary=False).fetchone() == (v,)
+    rows = half_vectors(1000, 8)
+    binary_copy(connection, "half_many", "halfvec", "halfvec(8)", rows)
+    nearest = connection.execute("SELECT id FROM half_many ORDER BY v <-> %b LIMIT 1", [rows[77]])
+    assert nearest.fetchone() == (77,)
+
+
+@test
+def sparsevec_in_both_formats(connection):
+    register(connection, "sparsevec", SparseVector)
+    for v in (SparseVector(5, {0: 1, 4: -2.5}), SparseVector(1000000000, {999999999: 1e-20}), SparseVector(3, {})):
+        for prepare in (False, True):
+            back = connection.execute("SELECT %b, %t", [v, v], binary=True, prepare=prepare).fetchone()
+            assert back == (v, v), back
+            assert connection.execute("SELECT %b", [v], binary=False).fetchone() == (v,)
+    rows = sparse_vectors(1000, 1000)
+    binary_copy(connection, "sparse_many", "sparsevec", "sparsevec(1000)", rows)
+    nearest = connection.execute("SELECT id FROM sparse_many ORDER BY v <-> %b LIMIT 1", [rows[77]])
+    assert nearest.fetchone() == (77,)
+
+
+@test
+def halfvec_and_sparsevec_values_that_are_none(connection):
+    class Raw(Vector):
+        """Bytes that are sent as they are."""
+
+        def __init__(self, data):
+            self.data = data
+
+        def to_binary(self):
+            return self.data
+
+    cases = {
+        "halfvec": (
+            (struct.pack("!hh", 0, 0), "22000"),
+            (struct.pack("!hh", 16001, 0), "54000"),
+            (struct.pack("!hhe", 1, 1, 1.0), "22000"),
+            (struct.pack("!hhe", 2, 0, 1.0), "08P01"),
+            (struct.pack("!hhee", 1, 0, 1.0, 2.0), "22P03"),
+            (struct.pack("!hhe", 1, 0, float("nan")), "22000"),
+            (struct.pack("!hhe", 1, 0, float("inf")), "22000"),
+        ),
+        "sparsevec": (
+            (struct.pack("!iii", 0, 0, 0), "22000"),
+            (struct.pack("!iii", 1000000001, 0, 0), "54000"),
+            (struct.pack("!iii", 5, -1, 0), "22000"),
+            (struct.pack("!iii", 5, 6, 0), "54000"),
+            (struct.pack("!iii", 5, 0, 1), "22000"),
+            (struct.pack("!iiiif", 5, 1, 0, 5, 1.0), "22000"),  # index out of range
+            (struct.pack("!iiiif", 5, 1, 0, -1, 1.0), "22000"),
+            (struct.pack("!iiiiiff", 5, 2, 0, 3, 3, 1.0, 1.0), "22000"),  # twice
+            (struct.pack("!iiiif", 5, 1, 0, 0, 0.0), "22000"),  # a zero
+            (struct.pack("!iiiif", 5, 1, 0, 0, float("nan")), "22000"),
+            (struct.pack("!iiii", 5, 1, 0, 0), "08P01"),  # too short
+        ),
+    }
+    for name, values in cases.items():
+        register(connection, name, Raw)
+        for data, sqlstate in values:
+            fails(connection, sqlstate, "SELECT %b", [Raw(data)])
+    register(connection, "halfvec", HalfVector)
+    register(connection, "sparsevec", SparseVector)
+
+
+@test
+def bit_parameters(connection):
+    connection.execute("CREATE TABLE bits (id int PRIMARY KEY, v bit(16))")
+    with connection.cursor() as cursor:
+        with cursor.copy("COPY bits FROM STDIN (FORMAT BINARY)") as copy:
+            for i in range(1000):
+                value = struct.pack("!iH", 16, i * 40503 % 65536)
+                copy.write((b"PGCOPY\n\xff\r\n\0" + bytes(8) if i == 0 else b"")
+                           + struct.pack("!hiii", 2, 4, i, len(value)) + value)
+            copy.write(struct.pack("!h", -1))
+    for operator, distance in (("<~>", 0), ("<%%>", 0)):
+        found = connection.execute(f"SELECT id, v {operator} %s::bit(16) AS distance FROM bits ORDER BY 2, 1 LIMIT 1",
+                                   [f"{77 * 40503 % 65536:016b}"])
+        assert found.fetchone() == (77, distance)
+    quantized = connection.execute("SELECT binary_quantize(%b)::text", [Vector([1, -1, 0, 2])])
+    assert quantized.fetchone() == ("1001",)
+
+
+@test
+def casts_between_the_types(connection):
+    half, sparse = HalfVector([1, 0, 2.5]), SparseVector(3, {0: 1, 2: 2.5})
+    single = Vector(half.elements)
+    for value in (half, sparse, single):
+        back = connection.execute("SELECT %(v)b::vector, %(v)b::halfvec, %(v)b::sparsevec", {"v": value}, binary=True)
+        assert back.fetchone() == (single, half, sparse)
+    assert connection.execute("SELECT %s::real[]::halfvec, %s::real[]::sparsevec",
+                              [[1.0, 0.0, 2.5]] * 2).fetchone() == (half, sparse)
 
 
 def main():
