@@ -4,7 +4,7 @@
  *
  * A result that the type can't hold is an overflow ERROR, a product that vanishes in it an
  * underflow ERROR, as for float4 itself.  The operands are elements of the type, hence finite.
- * result may be one of the operands.
+ * result is none of the operands.
  */
 #ifndef TYPES_FLOAT_ARITHMETIC_H
 #define TYPES_FLOAT_ARITHMETIC_H

@@ -50,18 +50,28 @@ float_subtract(const ElementType *type, const float4 *a, const float4 *b, float4
 void
 float_multiply(const ElementType *type, const float4 *a, const float4 *b, float4 *result, int count)
 {
-	bool underflow = false;
+	float4 least_overflow = overflow_of(type);
+	bool out_of_range = false;
 
 	for (int i = 0; i < count; i++)
 	{
 		float4 product = a[i] * b[i];
 
-		underflow |= fabsf(product) <= type->underflow && a[i] != 0 && b[i] != 0;
+		out_of_range |= fabsf(product) >= least_overflow;
+		out_of_range |= fabsf(product) <= type->underflow && a[i] != 0 && b[i] != 0;
 		result[i] = product;
 	}
-	check_overflow(overflow_of(type), result, count);
-	if (unlikely(underflow))
-		float_underflow_error();
+	if (likely(!out_of_range))
+		return;
+
+	/* The first one decides which error it is. */
+	for (int i = 0; i < count; i++)
+	{
+		if (fabsf(result[i]) >= least_overflow)
+			float_overflow_error();
+		if (fabsf(result[i]) <= type->underflow && a[i] != 0 && b[i] != 0)
+			float_underflow_error();
+	}
 }
 
 double
