@@ -28,6 +28,7 @@
 #define HNSW_DEFAULT_EF_SEARCH		 40
 #define HNSW_MIN_EF_SEARCH			 1
 #define HNSW_MAX_EF_SEARCH			 1000
+#define HNSW_DEFAULT_MAX_SCAN_TUPLES 20000
 
 typedef struct HnswOptions
 {
@@ -42,6 +43,9 @@ extern bytea *hnsw_options(Datum reloptions, bool validate);
 extern int hnsw_m_option(Relation index);
 extern int hnsw_ef_construction_option(Relation index);
 extern int hnsw_ef_search_setting(void);
+extern IterativeScan hnsw_iterative_scan_setting(void);
+extern int hnsw_max_scan_tuples_setting(void);
+extern Size hnsw_scan_memory_setting(void); /* work_mem * hnsw.scan_mem_multiplier, in bytes */
 
 /* hnsw_graph.c: arithmetic on the graph, for build, insert and vacuum */
 

@@ -33,6 +33,16 @@ typedef struct HnswSearch
 	Candidate *results; /* heap, furthest first; then sorted, nearest first */
 	uint32 result_count;
 	uint32 result_capacity;
+
+	/*
+	 * For a search that may go on (set keep_discarded after hnsw_search_begin): what was met on
+	 * level 0 and is no result.  A heap, nearest first, by the distances of codes.
+	 */
+	bool keep_discarded;
+	Candidate *discarded;
+	uint32 discarded_count;
+	uint32 discarded_capacity;
+	uint64 met_count; /* nodes met on level 0 */
 } HnswSearch;
 
 /* Prepare; memory in the current context.  `vector` must outlive the search. */
@@ -51,6 +61,16 @@ extern bool hnsw_search_descend(HnswSearch *search, int level);
  * become the results, sorted nearest first.  Distances are those of codes.
  */
 extern void hnsw_search_level(HnswSearch *search, int level, uint32 ef);
+
+/*
+ * Go on after hnsw_search_level() on level 0: the nearest discarded nodes are the entry points, and
+ * the `ef` nearest that were no results before become the results.  Fewer, or none, where all that
+ * is left has no rows; nothing is left when discarded_count is 0.
+ */
+extern void hnsw_search_resume(HnswSearch *search, uint32 ef);
+
+/* The `count` nearest discarded nodes become the results, without a look at their neighbors. */
+extern void hnsw_search_take_discarded(HnswSearch *search, uint32 count);
 
 /* Give the results exact distances and sort them anew. */
 extern void hnsw_search_rerank(HnswSearch *search);

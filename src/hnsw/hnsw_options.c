@@ -1,11 +1,13 @@
 /*
  * hnsw/hnsw_options.c
- *		Reloptions of hnsw indexes and the setting hnsw.ef_search.
+ *		Reloptions of hnsw indexes and the settings of their searches.
  */
 #include "postgres.h"
 #include "compat.h"
 
 #include "hnsw/hnsw.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
 
 static relopt_kind hnsw_relopt_kind;
 
@@ -16,6 +18,39 @@ static SharedSetting ef_search_setting = {
 	.default_value = HNSW_DEFAULT_EF_SEARCH,
 	.min = HNSW_MIN_EF_SEARCH,
 	.max = HNSW_MAX_EF_SEARCH,
+};
+
+static const struct config_enum_entry iterative_scan_names[] = {
+	{"off", ITERATIVE_SCAN_OFF, false},
+	{"relaxed_order", ITERATIVE_SCAN_RELAXED, false},
+	{"strict_order", ITERATIVE_SCAN_STRICT, false},
+	{NULL, 0, false},
+};
+
+static SharedSetting iterative_scan_setting = {
+	.name = "hnsw.iterative_scan",
+	.description = "Whether a search goes on when more rows are asked for, and in what order.",
+	.kind = SHARED_SETTING_ENUM,
+	.default_value = ITERATIVE_SCAN_OFF,
+	.names = iterative_scan_names,
+};
+
+static SharedSetting max_scan_tuples_setting = {
+	.name = "hnsw.max_scan_tuples",
+	.description = "Number of nodes after which an iterative scan looks for no others.",
+	.kind = SHARED_SETTING_INT,
+	.default_value = HNSW_DEFAULT_MAX_SCAN_TUPLES,
+	.min = 1,
+	.max = INT_MAX,
+};
+
+static SharedSetting scan_mem_multiplier_setting = {
+	.name = "hnsw.scan_mem_multiplier",
+	.description = "Memory that an iterative scan may take, as a multiple of work_mem.",
+	.kind = SHARED_SETTING_REAL,
+	.default_value = 1,
+	.min = 1,
+	.max = 1000,
 };
 
 void
@@ -31,6 +66,9 @@ hnsw_init(void)
 					  HNSW_MAX_EF_CONSTRUCTION, AccessExclusiveLock);
 
 	shared_setting_define(&ef_search_setting);
+	shared_setting_define(&iterative_scan_setting);
+	shared_setting_define(&max_scan_tuples_setting);
+	shared_setting_define(&scan_mem_multiplier_setting);
 }
 
 bytea *
@@ -79,4 +117,25 @@ int
 hnsw_ef_search_setting(void)
 {
 	return shared_setting_get_int(&ef_search_setting);
+}
+
+IterativeScan
+hnsw_iterative_scan_setting(void)
+{
+	return (IterativeScan) shared_setting_get_int(&iterative_scan_setting);
+}
+
+int
+hnsw_max_scan_tuples_setting(void)
+{
+	return shared_setting_get_int(&max_scan_tuples_setting);
+}
+
+Size
+hnsw_scan_memory_setting(void)
+{
+	double memory =
+		(double) work_mem * 1024 * shared_setting_get_real(&scan_mem_multiplier_setting);
+
+	return (Size) Min(memory, (double) (SIZE_MAX / 2));
 }

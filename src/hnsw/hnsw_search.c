@@ -53,6 +53,11 @@ hnsw_search_begin(HnswSearch *search, StorageReader *reader, const void *vector,
 	search->result_capacity = max_ef;
 	search->results = palloc(max_ef * sizeof(Candidate));
 	search->result_count = 0;
+
+	search->keep_discarded = false;
+	search->discarded = NULL;
+	search->discarded_count = search->discarded_capacity = 0;
+	search->met_count = 0;
 }
 
 /* Distances of a batch, in a section that may be left */
@@ -119,17 +124,46 @@ reserve_candidates(HnswSearch *search, uint32 more)
 		repalloc_huge(search->candidates, (Size) search->candidate_capacity * sizeof(Candidate));
 }
 
+static void
+discard(HnswSearch *search, Candidate candidate)
+{
+	if (search->discarded_count == search->discarded_capacity)
+	{
+		Size capacity = Max(2 * (Size) search->discarded_capacity, 1024);
+
+		if (search->discarded == NULL)
+			search->discarded = palloc(capacity * sizeof(Candidate));
+		else
+			search->discarded = repalloc_huge(search->discarded, capacity * sizeof(Candidate));
+		search->discarded_capacity = (uint32) capacity;
+	}
+	nearest_heap_push(search->discarded, &search->discarded_count, candidate);
+}
+
 /* Take a node in as candidate, and as one of the `ef` results, if it is near enough. */
 static inline void
-consider(HnswSearch *search, uint32 ef, Candidate candidate)
+consider(HnswSearch *search, uint32 ef, Candidate candidate, bool keep_discarded)
 {
+	Candidate discarded = candidate;
+	bool is_result = true;
+
 	if (search->result_count < ef)
+	{
 		furthest_heap_push(search->results, &search->result_count, candidate);
+		keep_discarded = false;
+	}
 	else if (candidate_is_nearer(candidate, search->results[0]))
+	{
+		discarded = search->results[0];
 		furthest_heap_replace_top(search->results, search->result_count, candidate);
+	}
 	else
-		return;
-	nearest_heap_push(search->candidates, &search->candidate_count, candidate);
+		is_result = false;
+
+	if (is_result)
+		nearest_heap_push(search->candidates, &search->candidate_count, candidate);
+	if (keep_discarded)
+		discard(search, discarded);
 }
 
 /*
@@ -173,26 +207,27 @@ hnsw_search_descend(HnswSearch *search, int level)
 	return true;
 }
 
-void
-hnsw_search_level(HnswSearch *search, int level, uint32 ef)
+/*
+ * Algorithm 2, from results that are sorted and visited: heaps are made of them in place.  Those
+ * beyond the first `ef` are entry points alone.
+ */
+static void
+walk(HnswSearch *search, int level, uint32 ef)
 {
 	StorageReader *reader = search->reader;
+	bool keep_discarded = search->keep_discarded && level == 0;
 	HnswSlot slot;
 	HnswList list;
 	float distances[2 * HNSW_MAX_M];
 
 	Assert(ef <= search->result_capacity);
-	visited_set_clear(&search->visited);
-	visited_set_reserve(&search->visited, search->result_count);
 	search->candidate_count = 0;
 	reserve_candidates(search, search->result_count);
-
-	/* The results of the level above are the entry points; heaps are made of them in place. */
-	candidates_sort(search->results, search->result_count);
 	for (uint32 i = 0; i < search->result_count; i++)
 	{
-		visited_set_add(&search->visited, search->results[i].ordinal);
 		nearest_heap_push(search->candidates, &search->candidate_count, search->results[i]);
+		if (i >= ef && keep_discarded)
+			discard(search, search->results[i]);
 	}
 	search->result_count = Min(search->result_count, ef);
 	for (uint32 i = 0, count = 0; i < search->result_count; i++)
@@ -224,7 +259,9 @@ hnsw_search_level(HnswSearch *search, int level, uint32 ef)
 		{
 			reserve_candidates(search, 1);
 			consider(search, ef,
-					 (Candidate){.distance = nearest.distance, .ordinal = slot.node.next});
+					 (Candidate){.distance = nearest.distance, .ordinal = slot.node.next},
+					 keep_discarded);
+			search->met_count++;
 		}
 
 		for (uint32 i = 0; i < list.count; i++)
@@ -238,10 +275,43 @@ hnsw_search_level(HnswSearch *search, int level, uint32 ef)
 
 		reserve_candidates(search, unseen);
 		for (uint32 i = 0; i < unseen; i++)
-			consider(search, ef, (Candidate){.distance = distances[i], .ordinal = list.ids[i]});
+			consider(search, ef, (Candidate){.distance = distances[i], .ordinal = list.ids[i]},
+					 keep_discarded);
+		search->met_count += unseen;
 	}
 
 	candidates_sort(search->results, search->result_count);
+}
+
+void
+hnsw_search_level(HnswSearch *search, int level, uint32 ef)
+{
+	visited_set_clear(&search->visited);
+	visited_set_reserve(&search->visited, search->result_count);
+	search->met_count = search->result_count;
+
+	/* The results of the level above are the entry points. */
+	candidates_sort(search->results, search->result_count);
+	for (uint32 i = 0; i < search->result_count; i++)
+		visited_set_add(&search->visited, search->results[i].ordinal);
+	walk(search, level, ef);
+}
+
+void
+hnsw_search_take_discarded(HnswSearch *search, uint32 count)
+{
+	Assert(count <= search->result_capacity);
+	search->result_count = 0;
+	while (search->result_count < count && search->discarded_count > 0)
+		search->results[search->result_count++] =
+			nearest_heap_pop(search->discarded, &search->discarded_count);
+}
+
+void
+hnsw_search_resume(HnswSearch *search, uint32 ef)
+{
+	hnsw_search_take_discarded(search, ef);
+	walk(search, 0, ef);
 }
 
 void

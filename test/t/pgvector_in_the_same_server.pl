@@ -49,6 +49,16 @@ sub check_databases
 		3, "$when: search by vectorstore where pgvector was loaded first");
 	is(rows('with_pgvector', 'items', "SET hnsw.ef_search = 3; SELECT '[1]'::vector IS NULL \\g /dev/null\n LOAD 'vectorstore'"),
 		3, "$when: search by pgvector where vectorstore was loaded after it");
+
+	# Settings of all kinds (enum, int, real), ours or pgvector's
+	my $iterative = 'SET hnsw.ef_search = 3; SET hnsw.iterative_scan = relaxed_order; SET work_mem = 64';
+	my $few_tuples = "$iterative; SET hnsw.max_scan_tuples = 4";
+	for my $before ('', "LOAD 'vector';")
+	{
+		my $what = "$when: iterative scans" . ($before ? ' by settings of pgvector' : '');
+		cmp_ok(rows('postgres', 'few', "$before $few_tuples; SET hnsw.scan_mem_multiplier = 999"), '<', 100, $what);
+		is(rows('postgres', 'few', "$before $iterative; SET hnsw.scan_mem_multiplier = 999"), 100, $what);
+	}
 }
 
 check_databases('loaded on demand');
