@@ -6,6 +6,7 @@
 #define HNSW_HNSW_VACUUM_H
 
 #include "hnsw/hnsw_link.h"
+#include "index/ordinal_set.h"
 
 typedef struct HnswVacuum
 {
@@ -13,25 +14,9 @@ typedef struct HnswVacuum
 	BufferAccessStrategy strategy;
 	StorageReader *reader;
 	uint16 m;
-	uint32 marked_count; /* ordinals that the bitmaps cover */
-	uint8 *dead;		 /* DEAD nodes, to be freed */
-	uint8 *abandoned;	 /* EMPTY and RESERVED nodes found by pass 1 */
-	uint32 dead_count;
-	uint32 abandoned_count;
+	OrdinalSet dead;	  /* DEAD nodes, to be freed */
+	OrdinalSet abandoned; /* EMPTY and RESERVED nodes found by pass 1 */
 } HnswVacuum;
-
-static inline void
-hnsw_vacuum_mark(HnswVacuum *vacuum, uint8 *bitmap, uint32 ordinal)
-{
-	Assert(ordinal < vacuum->marked_count);
-	bitmap[ordinal >> 3] |= 1 << (ordinal & 7);
-}
-
-static inline bool
-hnsw_vacuum_is_marked(const HnswVacuum *vacuum, const uint8 *bitmap, uint32 ordinal)
-{
-	return ordinal < vacuum->marked_count && (bitmap[ordinal >> 3] & (1 << (ordinal & 7))) != 0;
-}
 
 /* The pages of nodes that there are now */
 static inline PageArrayBlocks

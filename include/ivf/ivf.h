@@ -97,4 +97,14 @@ extern void ivf_check(Relation index, Relation table, bool strict);
 /* "lists = 1000, ..." in the current memory context */
 extern char *ivf_describe(const IndexMeta *meta);
 
+/* Entries by what the extents tell of them; `in_use` counts those of dead rows too. */
+typedef struct IvfEntryCounts
+{
+	uint32 in_use;
+	uint32 freed;  /* by vacuum: free to be used again */
+	uint32 unused; /* at the ends of extents, never used */
+} IvfEntryCounts;
+
+extern void ivf_count_entries(Relation index, IvfEntryCounts *counts);
+
 #endif

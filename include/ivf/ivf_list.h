@@ -29,6 +29,8 @@ extern uint32 ivf_nearest_list(StorageReader *reader, const float *vector);
 /* Copy the centroids of all lists, lists * dimensions. */
 extern void ivf_copy_centroids(StorageReader *reader, float *centroids);
 
+/* ivf_extent.c */
+
 /*
  * Copy an extent, whole; its ranges and `next` are below the counts of the metapage, ERROR
  * (ERRCODE_INDEX_CORRUPTED) otherwise, or where it is not an extent of `list`.
@@ -44,6 +46,28 @@ ivf_read_extent_current(StorageReader *reader, uint32 extent, uint32 list, IvfEx
  * them, in the current context.
  */
 extern IvfExtent *ivf_read_all_extents(StorageReader *reader, uint32 *count);
+
+/* An extent on its page, pinned and locked exclusively */
+typedef struct LockedExtent
+{
+	const IvfExtent *extent;
+	Buffer buffer;
+	uint32 data_block;
+	uint32 offset;
+} LockedExtent;
+
+/* Lock an extent that was read (and checked) before. */
+extern LockedExtent ivf_lock_extent(StorageReader *reader, uint32 extent);
+
+/* Write what the extent is changed to, NULL = nothing, and release it. */
+extern void
+ivf_unlock_extent(StorageReader *reader, const LockedExtent *locked, const IvfExtent *changed);
+
+/*
+ * Make an extent the next of the chain's last one; false where another one follows that meanwhile.
+ * Under IVF_EXTEND_LOCK_PAGE, so that whoever adds an extent knows which is the last.
+ */
+extern bool ivf_link_extent(StorageReader *reader, uint32 last, uint32 extent);
 
 /*
  * For those who walk a chain: ERROR (ERRCODE_INDEX_CORRUPTED) when they have met more extents of

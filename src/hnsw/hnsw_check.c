@@ -11,28 +11,23 @@
  *		   not there twice; its vector can be an index's, and its code is that
  *		   vector's; a node is followed, if at all, by a continuation with an equal
  *		   vector that follows no other
+ *		5. the rows in the index are those of the table
  *
  * What is legitimate though odd: EMPTY and RESERVED ordinals (left by failed
  * inserts until the next vacuum), DEAD nodes and edges to them (a vacuum that
  * was stopped), a live node of a higher level than the entry point and a
  * continuation that nothing leads to (a crash between two writes).
  *
- * On a standby replay goes on meanwhile, so steps 3 and 4 are left to the
+ * On a standby replay goes on meanwhile, so steps 3 to 5 are left to the
  * primary.
  */
 #include "postgres.h"
 #include "compat.h"
 
-#include <math.h>
-
 #include "hnsw/hnsw_check.h"
 #include "hnsw/hnsw_node.h"
+#include "index/check.h"
 #include "miscadmin.h"
-#include "quantizer/quantizer.h"
-#include "storage/bufmgr.h"
-
-/* How far from 1 the norm of a vector may be that was normalized in float32 */
-#define NORM_TOLERANCE 1e-3
 
 typedef struct HnswCheck
 {
@@ -43,16 +38,14 @@ typedef struct HnswCheck
 	BufferAccessStrategy strategy;
 	const IndexMeta *meta;
 	uint16 m;
-	BlockNumber table_blocks;
+	BlockNumber table_blocks; /* InvalidBlockNumber = changing */
 	const QuantizerRoutine *quantizer;
 	uint16 *nodes; /* what is remembered of each ordinal */
 	uint64 state_counts[HNSW_NODE_RESERVED + 1];
 	IndexType type;
-	char *vector;
+	VectorCheck vectors;
 	char *next_vector;
-	float *floats;
-	char *code;
-	char *expected_code;
+	RowCheck *rows; /* in step 5 */
 } HnswCheck;
 
 /* What is remembered of a node: the state in three bits, the level in five, and two flags */
@@ -63,10 +56,7 @@ typedef struct HnswCheck
 
 StaticAssertDecl(HNSW_MAX_LEVEL <= 32, "a level must fit five bits");
 
-#define fail(check, ...)                                                                           \
-	ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),                                              \
-					errmsg("index \"%s\" is corrupted", RelationGetRelationName((check)->index)),  \
-					errdetail(__VA_ARGS__), errhint("Please REINDEX it.")))
+#define fail(check, ...) check_fail((check)->index, __VA_ARGS__)
 
 static void
 check_slot_size(HnswCheck *check, PageArrayId array, Size expected, const char *name)
@@ -158,12 +148,7 @@ check_tids(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 
 	for (int i = 0; i < node->tid_count; i++)
 	{
-		if (!ItemPointerIsValid(&tids[i]))
-			fail(check, "Node %u has an invalid row address.", ordinal);
-		if (check->strict && ItemPointerGetBlockNumber(&tids[i]) >= check->table_blocks)
-			fail(check, "Node %u leads to row (%u,%u), but the table has %u blocks.", ordinal,
-				 ItemPointerGetBlockNumber(&tids[i]), ItemPointerGetOffsetNumber(&tids[i]),
-				 check->table_blocks);
+		row_check_address(check->index, "Node", ordinal, &tids[i], check->table_blocks);
 		for (int j = 0; j < i; j++)
 		{
 			if (ItemPointerEquals(&tids[i], &tids[j]))
@@ -262,36 +247,7 @@ check_edges(HnswCheck *check, uint32 ordinal, int level, uint32 count, const uin
 	}
 }
 
-static void
-check_vector(HnswCheck *check, uint32 ordinal)
-{
-	const IndexMeta *meta = check->meta;
-	uint32 code_size = meta->arrays[PAGE_ARRAY_CODES].slot_size;
-	double square_sum = 0;
-
-	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, ordinal, check->vector);
-	if (check->type.vector_type->to_floats == NULL)
-		return;
-	index_type_to_floats(&check->type, check->vector, check->floats);
-	for (uint32 i = 0; i < meta->dimensions; i++)
-	{
-		if (!isfinite(check->floats[i]))
-			fail(check, "The vector of node %u has an element that is not finite.", ordinal);
-		square_sum += (double) check->floats[i] * check->floats[i];
-	}
-	if (meta->metric == DISTANCE_COSINE && fabs(sqrt(square_sum) - 1) > NORM_TOLERANCE)
-		fail(check, "The vector of node %u has norm %g, expected 1.", ordinal, sqrt(square_sum));
-
-	if (meta->quantizer == QUANTIZER_NONE)
-		return;
-	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_CODES, ordinal, check->code);
-	memset(check->expected_code, 0, code_size);
-	check->quantizer->encode(NULL, check->floats, meta->dimensions, check->expected_code);
-	if (memcmp(check->code, check->expected_code, code_size) != 0)
-		fail(check, "The code of node %u is not that of its vector.", ordinal);
-}
-
-/* The node that comes next in the chain of equal vectors; check->vector is the node's own. */
+/* The node that comes next in the chain of equal vectors; the vector checked last is the node's own. */
 static void
 check_next(HnswCheck *check, uint32 ordinal, uint32 next)
 {
@@ -312,7 +268,7 @@ check_next(HnswCheck *check, uint32 ordinal, uint32 next)
 	check->nodes[next] |= NODE_FOLLOWS_ANOTHER;
 
 	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, next, check->next_vector);
-	if (memcmp(check->vector, check->next_vector, check->type.vector_size) != 0)
+	if (memcmp(check->vectors.vector, check->next_vector, check->type.vector_size) != 0)
 		fail(check, "Node %u is followed by node %u, which has another vector.", ordinal, next);
 }
 
@@ -335,8 +291,25 @@ check_live_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 			fail(check, "Node %u has %u neighbors on level %d.", ordinal, slot.upper.count, level);
 		check_edges(check, ordinal, level, slot.upper.count, slot.upper.neighbors);
 	}
-	check_vector(check, ordinal);
+	vector_check_slot(&check->vectors, ordinal);
 	check_next(check, ordinal, node->next);
+}
+
+static void
+add_node_rows(HnswCheck *check, uint32 ordinal, const HnswNode *node)
+{
+	for (int i = 0; i < node->tid_count; i++)
+		row_check_add(check->rows, &hnsw_node_tids(node, check->m)[i]);
+}
+
+/* Step 5 */
+static void
+add_rows(RowCheck *rows, void *argument)
+{
+	HnswCheck *check = argument;
+
+	check->rows = rows;
+	for_each_node(check, add_node_rows);
 }
 
 static void
@@ -367,18 +340,15 @@ hnsw_check(Relation index, Relation table, bool strict)
 	check.meta = check.reader->meta;
 	check.m = hnsw_meta(check.meta)->m;
 	check.strategy = GetAccessStrategy(BAS_BULKREAD);
-	check.table_blocks = RelationGetNumberOfBlocks(table);
+	check.table_blocks = strict ? RelationGetNumberOfBlocks(table) : InvalidBlockNumber;
 	check.quantizer = quantizer_routine((QuantizerKind) check.meta->quantizer);
 	check_meta(&check);
 
 	check.nodes = MemoryContextAllocExtended(
 		CurrentMemoryContext, ((Size) check.meta->ordinal_count + 1) * sizeof(uint16),
 		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	check.vector = palloc(check.type.vector_size);
 	check.next_vector = palloc(check.type.vector_size);
-	check.floats = palloc(check.type.dimensions * sizeof(float));
-	check.code = palloc(check.meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
-	check.expected_code = palloc(check.meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
+	vector_check_begin(&check.vectors, check.reader, "node");
 
 	for_each_node(&check, check_node);
 	if (strict)
@@ -386,6 +356,7 @@ hnsw_check(Relation index, Relation table, bool strict)
 		check_free_list(&check);
 		check_entry(&check);
 		for_each_node(&check, check_live_node);
+		row_check(table, index, add_rows, &check);
 	}
 	FreeAccessStrategy(check.strategy);
 	storage_reader_end(check.reader);

@@ -37,14 +37,14 @@ typedef struct Repair
 	VisitedSet seen;
 	uint32 best_entry; /* highest live node */
 	int best_level;
-	uint8 *in_degrees; /* of each node on level 0, up to 255; NULL = not counted */
-	uint8 *linkable;   /* bitmap of nodes that edges should lead to */
+	uint8 *in_degrees;	 /* of each node on level 0, up to 255; NULL = not counted */
+	OrdinalSet linkable; /* nodes that edges should lead to */
 } Repair;
 
 static bool
 is_dead(Repair *repair, uint32 ordinal)
 {
-	return hnsw_vacuum_is_marked(repair->vacuum, repair->vacuum->dead, ordinal);
+	return ordinal_set_contains(&repair->vacuum->dead, ordinal);
 }
 
 static bool
@@ -242,14 +242,13 @@ repair_node(Repair *repair, uint32 ordinal, const HnswNode *node)
 static void
 begin_counting(Repair *repair)
 {
-	uint32 count = repair->vacuum->marked_count;
+	uint32 count = repair->vacuum->dead.limit;
 
 	if (count / 1024 + count / 8192 > (uint32) maintenance_work_mem)
 		return;
 	repair->in_degrees = MemoryContextAllocExtended(CurrentMemoryContext, count + 1,
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	repair->linkable = MemoryContextAllocExtended(CurrentMemoryContext, count / 8 + 1,
-												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	ordinal_set_init(&repair->linkable, count);
 }
 
 /* Count a node's edges; those of a list that was repaired are read again. */
@@ -260,9 +259,9 @@ count_edges(Repair *repair, uint32 ordinal, const HnswNode *node)
 	HnswSlot slot;
 
 	if (repair->in_degrees == NULL || !hnsw_node_is_linkable(node, 0) ||
-		ordinal >= vacuum->marked_count)
+		ordinal >= vacuum->dead.limit)
 		return;
-	hnsw_vacuum_mark(vacuum, repair->linkable, ordinal);
+	ordinal_set_add(&repair->linkable, ordinal);
 	if (has_dead(repair, node->count, node->neighbors))
 	{
 		hnsw_read_node_current(vacuum->reader, ordinal, &slot);
@@ -272,7 +271,7 @@ count_edges(Repair *repair, uint32 ordinal, const HnswNode *node)
 	{
 		uint32 to = node->neighbors[i];
 
-		if (to < vacuum->marked_count && repair->in_degrees[to] < PG_UINT8_MAX)
+		if (to < vacuum->dead.limit && repair->in_degrees[to] < PG_UINT8_MAX)
 			repair->in_degrees[to]++;
 	}
 }
@@ -285,14 +284,12 @@ link_lost_nodes(Repair *repair)
 	StorageReader *reader = vacuum->reader;
 	MemoryContext outer = MemoryContextSwitchTo(repair->node_context);
 
-	for (uint32 ordinal = 0; repair->in_degrees != NULL && ordinal < vacuum->marked_count;
-		 ordinal++)
+	for (uint32 ordinal = 0; repair->in_degrees != NULL && ordinal < vacuum->dead.limit; ordinal++)
 	{
 		HnswSlot slot;
 		HnswList list;
 
-		if (repair->in_degrees[ordinal] > 0 ||
-			!hnsw_vacuum_is_marked(vacuum, repair->linkable, ordinal))
+		if (repair->in_degrees[ordinal] > 0 || !ordinal_set_contains(&repair->linkable, ordinal))
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		hnsw_read_node_current(reader, ordinal, &slot);

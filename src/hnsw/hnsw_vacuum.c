@@ -19,10 +19,10 @@
 
 #include "commands/vacuum.h"
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
 #include "hnsw/hnsw_vacuum.h"
 #include "index/index_insert.h"
+#include "index/index_vacuum.h"
 
 HnswNode *
 hnsw_node_in_page(HnswVacuum *vacuum, char *page, uint32 at)
@@ -41,15 +41,14 @@ hnsw_node_in_page(HnswVacuum *vacuum, char *page, uint32 at)
 
 /* Keep the TIDs that are not dead; returns how many are kept. */
 static uint8
-filter_tids(HnswVacuum *vacuum, HnswNode *node, IndexBulkDeleteCallback callback,
-			void *callback_state, uint64 *removed)
+filter_tids(HnswVacuum *vacuum, HnswNode *node, const IndexDelete *work, uint64 *removed)
 {
 	ItemPointer tids = hnsw_node_tids(node, vacuum->m);
 	uint8 kept = 0;
 
 	for (uint8 i = 0; i < node->tid_count; i++)
 	{
-		if (callback(&tids[i], callback_state))
+		if (work->callback(&tids[i], work->callback_state))
 			(*removed)++;
 		else
 			tids[kept++] = tids[i];
@@ -59,8 +58,7 @@ filter_tids(HnswVacuum *vacuum, HnswNode *node, IndexBulkDeleteCallback callback
 
 /* Pass 1 on one page: under its exclusive lock, since TIDs may be added meanwhile. */
 static void
-remove_tids(HnswVacuum *vacuum, const PageArrayBlocks *blocks, IndexBulkDeleteCallback callback,
-			void *callback_state, IndexBulkDeleteResult *stats)
+remove_tids(HnswVacuum *vacuum, const PageArrayBlocks *blocks, const IndexDelete *work)
 {
 	PGAlignedBlock copy;
 	Buffer buffer;
@@ -86,34 +84,31 @@ remove_tids(HnswVacuum *vacuum, const PageArrayBlocks *blocks, IndexBulkDeleteCa
 		switch (node->state)
 		{
 			case HNSW_NODE_LIVE:
-				node->tid_count = filter_tids(vacuum, node, callback, callback_state, &removed);
-				stats->num_index_tuples += node->tid_count;
+				node->tid_count = filter_tids(vacuum, node, work, &removed);
+				work->stats->num_index_tuples += node->tid_count;
 				/* Where a chain of equal vectors starts, the node stays to lead to it. */
 				if (node->tid_count == 0 &&
 					(node->next == INVALID_ORDINAL || (node->flags & HNSW_NODE_CONTINUATION) != 0))
 				{
 					node->state = HNSW_NODE_DEAD;
 					newly_dead = true;
-					hnsw_vacuum_mark(vacuum, vacuum->dead, ordinal);
-					vacuum->dead_count++;
+					ordinal_set_add(&vacuum->dead, ordinal);
 				}
 				break;
 			case HNSW_NODE_DEAD:
 				/* An earlier vacuum was stopped. */
-				hnsw_vacuum_mark(vacuum, vacuum->dead, ordinal);
-				vacuum->dead_count++;
+				ordinal_set_add(&vacuum->dead, ordinal);
 				break;
 			case HNSW_NODE_EMPTY:
 			case HNSW_NODE_RESERVED:
 				/* Left behind, unless an insert in flight is about to write it. */
-				hnsw_vacuum_mark(vacuum, vacuum->abandoned, ordinal);
-				vacuum->abandoned_count++;
+				ordinal_set_add(&vacuum->abandoned, ordinal);
 				break;
 			case HNSW_NODE_FREE:
 				break;
 		}
 	}
-	stats->tuples_removed += removed;
+	work->stats->tuples_removed += removed;
 	if (removed > 0 || newly_dead)
 	{
 		page_write_begin(&write, vacuum->index);
@@ -145,10 +140,9 @@ free_nodes(HnswVacuum *vacuum, const PageArrayBlocks *blocks)
 	{
 		uint32 ordinal = blocks->first_ordinal + i;
 		HnswNode *node = hnsw_node_in_page(vacuum, page, i);
-		bool dead =
-			node->state == HNSW_NODE_DEAD && hnsw_vacuum_is_marked(vacuum, vacuum->dead, ordinal);
+		bool dead = node->state == HNSW_NODE_DEAD && ordinal_set_contains(&vacuum->dead, ordinal);
 		bool abandoned = (node->state == HNSW_NODE_EMPTY || node->state == HNSW_NODE_RESERVED) &&
-						 hnsw_vacuum_is_marked(vacuum, vacuum->abandoned, ordinal);
+						 ordinal_set_contains(&vacuum->abandoned, ordinal);
 
 		if (!dead && !abandoned)
 			continue;
@@ -169,15 +163,10 @@ free_nodes(HnswVacuum *vacuum, const PageArrayBlocks *blocks)
 static bool
 has_marks(HnswVacuum *vacuum, const PageArrayBlocks *blocks)
 {
-	for (uint32 i = 0; i < blocks->count; i++)
-	{
-		uint32 ordinal = blocks->first_ordinal + i;
+	uint32 end = blocks->first_ordinal + blocks->count;
 
-		if (hnsw_vacuum_is_marked(vacuum, vacuum->dead, ordinal) ||
-			hnsw_vacuum_is_marked(vacuum, vacuum->abandoned, ordinal))
-			return true;
-	}
-	return false;
+	return ordinal_set_next(&vacuum->dead, blocks->first_ordinal, end) < end ||
+		   ordinal_set_next(&vacuum->abandoned, blocks->first_ordinal, end) < end;
 }
 
 static HnswVacuum *
@@ -185,7 +174,6 @@ vacuum_begin(IndexVacuumInfo *info)
 {
 	HnswVacuum *vacuum = palloc0(sizeof(HnswVacuum));
 	IndexType type;
-	Size bytes;
 
 	vacuum->index = info->index;
 	vacuum->strategy = info->strategy;
@@ -193,50 +181,35 @@ vacuum_begin(IndexVacuumInfo *info)
 	index_type_get(info->index, &type);
 	hnsw_meta_check(info->index, &type, vacuum->reader->meta);
 	vacuum->m = hnsw_meta(vacuum->reader->meta)->m;
-	vacuum->marked_count = vacuum->reader->meta->ordinal_count;
-	bytes = vacuum->marked_count / 8 + 1;
-	vacuum->dead =
-		MemoryContextAllocExtended(CurrentMemoryContext, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	vacuum->abandoned =
-		MemoryContextAllocExtended(CurrentMemoryContext, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	ordinal_set_init(&vacuum->dead, vacuum->reader->meta->ordinal_count);
+	ordinal_set_init(&vacuum->abandoned, vacuum->reader->meta->ordinal_count);
 	return vacuum;
 }
 
-IndexBulkDeleteResult *
-hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
-				 IndexBulkDeleteCallback callback, void *callback_state)
+static void
+delete_rows(const IndexDelete *work)
 {
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext outer;
-	HnswVacuum *vacuum;
+	HnswVacuum *vacuum = vacuum_begin(work->info);
 	PageArrayBlocks blocks;
-
-	if (stats == NULL)
-		stats = palloc0(sizeof(IndexBulkDeleteResult));
-	stats->num_index_tuples = 0;
-
-	outer = MemoryContextSwitchTo(context);
-	vacuum = vacuum_begin(info);
 
 	/* Pass 1 */
 	blocks = hnsw_node_blocks(vacuum);
 	while (page_array_next_block(&blocks))
 	{
 		vs_vacuum_delay_point();
-		remove_tids(vacuum, &blocks, callback, callback_state, stats);
+		remove_tids(vacuum, &blocks, work);
 	}
 
-	if (vacuum->dead_count > 0 || vacuum->abandoned_count > 0)
+	if (vacuum->dead.count > 0 || vacuum->abandoned.count > 0)
 	{
 		/* 2: whoever inserts from now on sees what pass 1 has written. */
-		index_insert_wait(info->index);
+		index_insert_wait(vacuum->index);
 
 		/* The nodes of those inserts too may have edges to dead ones. */
 		storage_reader_refresh(vacuum->reader);
 
 		/* Pass 3 */
-		if (vacuum->dead_count > 0)
+		if (vacuum->dead.count > 0)
 			hnsw_repair(vacuum);
 
 		/* Pass 4 */
@@ -249,30 +222,20 @@ hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			free_nodes(vacuum, &blocks);
 		}
 	}
-
 	storage_reader_end(vacuum->reader);
-	MemoryContextSwitchTo(outer);
-	MemoryContextDelete(context);
-	return stats;
+}
+
+IndexBulkDeleteResult *
+hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+				 IndexBulkDeleteCallback callback, void *callback_state)
+{
+	return index_vacuum_delete(info, stats, callback, callback_state, delete_rows);
 }
 
 IndexBulkDeleteResult *
 hnsw_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
-	const IndexMeta *meta;
-
 	if (info->analyze_only)
 		return stats;
-
-	if (stats == NULL)
-	{
-		/* Nothing was deleted: the heap's count is the best there is. */
-		stats = palloc0(sizeof(IndexBulkDeleteResult));
-		stats->num_index_tuples = info->num_heap_tuples;
-		stats->estimated_count = info->estimated_count;
-	}
-	meta = storage_meta_get(info->index);
-	stats->num_pages = RelationGetNumberOfBlocks(info->index);
-	stats->pages_free = page_array_blocks_for_slots(&meta->arrays[HNSW_NODES], meta->free_count);
-	return stats;
+	return index_vacuum_finish(info, stats, HNSW_NODES, storage_meta_get(info->index)->free_count);
 }

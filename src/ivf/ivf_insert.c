@@ -128,57 +128,17 @@ find_list(IvfInsert *insert, const float *vector)
 	return nearest;
 }
 
-/* An extent on its page, locked exclusively */
-typedef struct LockedExtent
-{
-	Buffer buffer;
-	uint32 data_block;
-	uint32 offset;
-	const IvfExtent *extent;
-} LockedExtent;
-
-static LockedExtent
-lock_extent(IvfInsert *insert, uint32 number)
-{
-	SlotPlace place = page_array_place(&insert->reader->meta->arrays[IVF_EXTENTS], number);
-	LockedExtent locked = {.data_block = place.data_block, .offset = place.offset};
-	bool fresh;
-
-	locked.buffer =
-		page_array_lock_block(insert->index, IVF_EXTENTS, place.data_block, false, &fresh);
-	locked.extent =
-		(const IvfExtent *) (storage_page_payload(BufferGetPage(locked.buffer)) + place.offset);
-	return locked;
-}
-
-/* Write a changed extent, if any, and release the lock. */
-static void
-unlock_extent(IvfInsert *insert, LockedExtent *locked, const IvfExtent *changed)
-{
-	if (changed != NULL)
-	{
-		PageWrite write;
-		Page page;
-
-		page_write_begin(&write, insert->index);
-		page = page_write_page(&write, locked->buffer, locked->data_block, false, IVF_EXTENTS);
-		memcpy(storage_page_payload(page) + locked->offset, changed, sizeof(IvfExtent));
-		page_write_finish(&write);
-	}
-	UnlockReleaseBuffer(locked->buffer);
-}
-
 /* Take the next slot that was never used. */
 static bool
 take_new_slot(IvfInsert *insert, uint32 number, uint32 *ordinal)
 {
-	LockedExtent locked = lock_extent(insert, number);
+	LockedExtent locked = ivf_lock_extent(insert->reader, number);
 	IvfExtent extent = *locked.extent;
 	bool has_room = extent.used < extent.capacity;
 
 	if (has_room)
 		*ordinal = extent.first + extent.used++;
-	unlock_extent(insert, &locked, has_room ? &extent : NULL);
+	ivf_unlock_extent(insert->reader, &locked, has_room ? &extent : NULL);
 	return has_room;
 }
 
@@ -237,7 +197,7 @@ take_freed_slot(IvfInsert *insert, uint32 number, const IvfExtent *seen, uint32 
 	}
 
 	/* Where somebody else has changed the hints since they were read, theirs are the newer ones. */
-	locked = lock_extent(insert, number);
+	locked = ivf_lock_extent(insert->reader, number);
 	extent = *locked.extent;
 	unchanged = extent.free_from == seen->free_from && extent.free_count == seen->free_count;
 	if (!found && unchanged)
@@ -246,7 +206,7 @@ take_freed_slot(IvfInsert *insert, uint32 number, const IvfExtent *seen, uint32 
 		extent.free_count--;
 	if (found && extent.free_from == seen->free_from)
 		extent.free_from = *ordinal + 1;
-	unlock_extent(insert, &locked, found || unchanged ? &extent : NULL);
+	ivf_unlock_extent(insert->reader, &locked, found || unchanged ? &extent : NULL);
 	return found;
 }
 
@@ -346,20 +306,12 @@ static void
 add_extent(IvfInsert *insert, uint32 last)
 {
 	uint32 capacity = choose_capacity(insert);
-	LockedExtent locked;
 	IvfExtent extent;
 
 	LockPage(insert->index, IVF_EXTEND_LOCK_PAGE, ExclusiveLock);
 	ivf_read_extent_current(insert->reader, last, insert->list, &extent);
 	if (extent.next == INVALID_ORDINAL)
-	{
-		uint32 number = hand_out_extent(insert, capacity);
-
-		locked = lock_extent(insert, last);
-		extent = *locked.extent;
-		extent.next = number;
-		unlock_extent(insert, &locked, &extent);
-	}
+		(void) ivf_link_extent(insert->reader, last, hand_out_extent(insert, capacity));
 	UnlockPage(insert->index, IVF_EXTEND_LOCK_PAGE, ExclusiveLock);
 }
 
@@ -367,12 +319,12 @@ add_extent(IvfInsert *insert, uint32 last)
 static void
 set_tail(IvfInsert *insert, uint32 seen, uint32 tail)
 {
-	LockedExtent locked = lock_extent(insert, insert->list);
+	LockedExtent locked = ivf_lock_extent(insert->reader, insert->list);
 	IvfExtent head = *locked.extent;
 	bool unchanged = head.tail == seen;
 
 	head.tail = tail;
-	unlock_extent(insert, &locked, unchanged ? &head : NULL);
+	ivf_unlock_extent(insert->reader, &locked, unchanged ? &head : NULL);
 }
 
 /* The extent to begin with: the tail that the head names, if it is one of the list's. */
