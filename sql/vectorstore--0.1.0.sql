@@ -805,8 +805,8 @@ COMMENT ON FUNCTION vectorstore_index_info(regclass) IS
 method, parameters, metric, dimensions, quantizer: as the index was built.
 storage, warmup: what the options ask for; storage_in_effect, storage_reason: what scans do, and why.
 rows: estimate of the last build or vacuum, null if there was none.
-nodes: nodes of the graph in use, those that wait for vacuum included; free_nodes: nodes that the next rows take.
-vector_bytes, code_bytes, node_bytes, upper_level_bytes: pages of raw vectors, codes, level 0 and the levels above; map_bytes: metapage and settle map; file_bytes: all of the file.
+nodes: nodes of the graph (entries of the lists) in use, those that wait for vacuum included; free_nodes: those that the next rows take.
+vector_bytes, code_bytes, node_bytes, upper_level_bytes: pages of raw vectors, codes, level 0 and the levels above (entries; extents of the lists and centroids); map_bytes: metapage and settle map; file_bytes: all of the file.
 mapped_bytes: bytes of the file that this session has mapped; resident_bytes: bytes of the file in the page cache.
 settled_share: share of the file that may be read through a map just now, 0 to 1.
 format_version: version of the format on disk.';
@@ -821,4 +821,4 @@ CREATE FUNCTION vectorstore_index_check(index regclass) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 
 COMMENT ON FUNCTION vectorstore_index_check(regclass) IS
-'Verify every page and every link of an index; an error tells the first violation. Writes to the table wait meanwhile. Needs the privilege to maintain the table (before PostgreSQL 17: to own it).';
+'Verify every page and every link of an index, and that it has every row of its table once; an error tells the first violation. Writes to the table wait meanwhile. Needs the privilege to maintain the table (before PostgreSQL 17: to own it).';

@@ -6,7 +6,8 @@
  * Every block of the file: its checksum as it stands on disk (reads through the
  * map don't verify it), and its header, kind and array as seen through shared
  * buffers.  The runs of the page arrays: none overlaps another, together they
- * are all data blocks.  Then the index method's own structures (hnsw_check.c).
+ * are all data blocks.  Then the index method's own structures (hnsw_check.c,
+ * ivf_check.c).
  *
  * The table is locked in SHARE mode: reads go on, writes wait.  On a standby,
  * where that lock can't be had and replay writes all the while, only what holds
@@ -20,6 +21,7 @@
 #include "access/xlog.h"
 #include "admin/own_index.h"
 #include "hnsw/hnsw_check.h"
+#include "ivf/ivf.h"
 #include "miscadmin.h"
 #include "storage/checksum.h"
 #include "storage/page_array.h"
@@ -246,6 +248,9 @@ vectorstore_index_check(PG_FUNCTION_ARGS)
 	{
 		case INDEX_METHOD_HNSW:
 			hnsw_check(index, table, strict);
+			break;
+		case INDEX_METHOD_IVF:
+			ivf_check(index, table, strict);
 			break;
 		default:
 			ereport(

@@ -3,9 +3,9 @@
  *		vectorstore_index_info(regclass): one row that says what an index is,
  *		where its bytes are, and how much of it is mapped, in memory and settled.
  *
- * The columns are documented in the install script.  Nothing but the metapage
- * and the settle map is read, so it is quick and needs no privilege, like
- * pg_relation_size().
+ * The columns are documented in the install script.  Nothing but the metapage,
+ * the settle map and the extents of lists is read, so it is quick and needs no
+ * privilege, like pg_relation_size().
  */
 #include "postgres.h"
 #include "compat.h"
@@ -14,9 +14,11 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "admin/own_index.h"
+#include "commands/defrem.h"
 #include "funcapi.h"
 #include "hnsw/hnsw_check.h"
 #include "index/options.h"
+#include "ivf/ivf.h"
 #include "storage/settle_map.h"
 #include "utils/builtins.h"
 
@@ -142,10 +144,15 @@ describe_what(Relation index, const IndexMeta *meta, InfoRow *row)
 	const char *reason;
 	StorageKind in_effect = storage_effective_kind(index, option, NULL, &reason);
 
-	if (meta->method == INDEX_METHOD_HNSW)
+	set_text(row, INFO_METHOD, get_am_name(index->rd_rel->relam));
+	switch ((IndexMethod) meta->method)
 	{
-		set_text(row, INFO_METHOD, "hnsw");
-		set_text(row, INFO_PARAMETERS, hnsw_describe(meta));
+		case INDEX_METHOD_HNSW:
+			set_text(row, INFO_PARAMETERS, hnsw_describe(meta));
+			break;
+		case INDEX_METHOD_IVF:
+			set_text(row, INFO_PARAMETERS, ivf_describe(meta));
+			break;
 	}
 	set_text(row, INFO_METRIC, metric_name((DistanceMetric) meta->metric));
 	set_int(row, INFO_DIMENSIONS, (int32) meta->dimensions);
@@ -157,6 +164,23 @@ describe_what(Relation index, const IndexMeta *meta, InfoRow *row)
 	set_int(row, INFO_FORMAT_VERSION, meta->format_version);
 }
 
+/* What holds a row's vector in the index: a node of hnsw, an entry of ivf */
+static void
+count_nodes(Relation index, const IndexMeta *meta, InfoRow *row)
+{
+	int64 free = meta->free_count;
+
+	if (meta->method == INDEX_METHOD_IVF)
+	{
+		IvfEntryCounts counts;
+
+		ivf_count_entries(index, &counts);
+		free = (int64) counts.freed + counts.unused;
+	}
+	set_bigint(row, INFO_NODES, (int64) meta->ordinal_count - free);
+	set_bigint(row, INFO_FREE_NODES, free);
+}
+
 static void
 describe_counts(Relation index, const IndexMeta *meta, InfoRow *row)
 {
@@ -164,8 +188,7 @@ describe_counts(Relation index, const IndexMeta *meta, InfoRow *row)
 
 	if (index->rd_rel->reltuples >= 0)
 		set_bigint(row, INFO_ROWS, (int64) index->rd_rel->reltuples);
-	set_bigint(row, INFO_NODES, (int64) meta->ordinal_count - meta->free_count);
-	set_bigint(row, INFO_FREE_NODES, meta->free_count);
+	count_nodes(index, meta, row);
 	set_bigint(row, INFO_VECTOR_BYTES, count_array_bytes(&meta->arrays[PAGE_ARRAY_VECTORS]));
 	set_bigint(row, INFO_CODE_BYTES,
 			   count_array_bytes(&meta->arrays[PAGE_ARRAY_CODES]) +
