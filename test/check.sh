@@ -174,15 +174,33 @@ check_regress()
 	run_regress regress "$pgxs_test/regress/pg_regress" "$repo/expected" "${tests[@]}"
 }
 
+# A specification that names index methods in a line "# Methods: hnsw ivf" becomes one test for each,
+# METHOD_NAME, with the method's name in place of METHOD.
 check_isolation()
 {
+	local file method name
 	local -a tests
-	mapfile -t tests < <(names $(selected "$repo"/test/isolation/specs/*.spec))
+	mkdir -p "$work/isolation"
+	cp -r "$repo/test/isolation/expected" "$work/isolation/"
+	mkdir "$work/isolation/specs"
+	for file in "$repo"/test/isolation/specs/*.spec; do
+		name=$(basename "$file")
+		for method in $(named_methods "$file"); do
+			sed "s/METHOD/$method/" "$file" >"$work/isolation/specs/${method}_$name"
+		done
+	done
+	mapfile -t tests < <(names $(selected "$work"/isolation/specs/*.spec))
 	[ ${#tests[@]} != 0 ] || return 0
-	mkdir -p "$work/isolation/expected"
-	cp -r "$repo/test/isolation/." "$work/isolation/"
 	run_regress isolation "$pgxs_test/isolation/pg_isolation_regress" \
 		"$repo/test/isolation/expected" "${tests[@]}"
+}
+
+# The index methods that a test runs for
+named_methods() # FILE
+{
+	local methods
+	methods=$(sed -n 's/^# Methods: //p' "$1")
+	echo "${methods:-hnsw}"
 }
 
 # The runs of a TAP file: its name, with the method behind it where the file names several.
@@ -190,25 +208,18 @@ tap_runs() # FILE
 {
 	local methods method name
 	name=$(basename "$1" .pl)
-	methods=$(tap_methods "$1")
+	methods=$(named_methods "$1")
 	for method in $methods; do
 		[[ -z "${METHODS:-}" || " $METHODS " == *" $method "* ]] || continue
 		[ "$method" = "$methods" ] && echo "$name" || echo "$name.$method"
 	done
 }
 
-tap_methods() # FILE
-{
-	local methods
-	methods=$(sed -n 's/^# Methods: //p' "$1")
-	echo "${methods:-hnsw}"
-}
-
 # One of them; its output goes to a log, its status beside it.
 run_tap() # RUN
 {
 	local run=$1 name=${1%.*} method=${1##*.} log=$work/tap/$1.log status=0
-	[ "$name" != "$run" ] || method=$(tap_methods "$repo/test/t/$name.pl")
+	[ "$name" != "$run" ] || method=$(named_methods "$repo/test/t/$name.pl")
 	as_server mkdir -p "$work/tap/$run"
 	as_server env VECTORSTORE_METHOD="$method" \
 		TESTDIR="$work/tap/$run" TESTDATADIR="$work/tap/$run/tmp_check" \

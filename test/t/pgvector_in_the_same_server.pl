@@ -21,11 +21,15 @@ $node->safe_psql('with_pgvector', q{
 	CREATE TABLE items (id int, v vector(2));
 	INSERT INTO items SELECT i, ARRAY[i, 0] FROM generate_series(1, 100) i;
 	CREATE INDEX ON items USING hnsw (v vector_l2_ops);
+	CREATE TABLE items_lists AS SELECT * FROM items;
+	CREATE INDEX ON items_lists USING ivfflat (v vector_l2_ops) WITH (lists = 4);
 });
 $node->safe_psql('postgres', q{
 	CREATE TABLE few (id int, v vector(2));
 	INSERT INTO few SELECT i, ARRAY[i, 0] FROM generate_series(1, 100) i;
 	CREATE INDEX ON few USING hnsw (v vector_l2_ops) WITH (m = 4, storage = mmap);
+	CREATE TABLE few_lists AS SELECT * FROM few;
+	CREATE INDEX ON few_lists USING ivfflat (v vector_l2_ops) WITH (lists = 4, storage = mmap);
 });
 
 # The rows that a search with ef_search = 3 gives: as many as the setting says, if it is heeded.
@@ -59,6 +63,18 @@ sub check_databases
 		cmp_ok(rows('postgres', 'few', "$before $few_tuples; SET hnsw.scan_mem_multiplier = 999"), '<', 100, $what);
 		is(rows('postgres', 'few', "$before $iterative; SET hnsw.scan_mem_multiplier = 999"), 100, $what);
 	}
+
+	# ivfflat's settings have the same names too
+	for my $first ('', "LOAD 'vector';", "LOAD 'vector'; SET ivfflat.max_probes = 32768;")
+	{
+		my $what = "$when: ivfflat" . ($first ? ', after pgvector' : '');
+		cmp_ok(rows('postgres', 'few_lists', $first), '<', 100, "$what: one list");
+		is(rows('postgres', 'few_lists', "$first SET ivfflat.probes = 4"), 100, "$what: all lists");
+		is(rows('postgres', 'few_lists', "$first SET ivfflat.iterative_scan = relaxed_order"),
+			100, "$what: iterative scan");
+	}
+	is(rows('with_pgvector', 'items_lists', "SET ivfflat.probes = 4; SELECT '[1]'::vector IS NULL \\g /dev/null\n LOAD 'vectorstore'"),
+		100, "$when: ivfflat of pgvector");
 }
 
 check_databases('loaded on demand');

@@ -1,0 +1,5 @@
+-- ivf on kinds of tables and indexes, with all lists scanned.
+\set method ivf
+SET client_min_messages = warning;
+SET ivf.probes = 32768;
+\i shared/tables.sql
