@@ -59,8 +59,8 @@ sparsevec_elements(const Sparsevec *sparsevec)
 /* How many elements a value of dim dimensions may have.  escontext as in types/element_type.h. */
 extern bool sparsevec_check_nnz(int nnz, int dim, struct Node *escontext);
 
-/* That element i of these indices may follow those before it. */
-extern bool sparsevec_check_index(const int32 *indices, int i, int dim, struct Node *escontext);
+/* That an index may follow the previous one; -1 in front of the first. */
+extern bool sparsevec_check_index(int32 index, int32 previous, int dim, struct Node *escontext);
 
 /* A value whose elements the caller sets.  dim and nnz have been checked. */
 extern Sparsevec *sparsevec_alloc(int dim, int nnz);

@@ -32,16 +32,16 @@ sparsevec_check_nnz(int nnz, int dim, struct Node *escontext)
 }
 
 bool
-sparsevec_check_index(const int32 *indices, int i, int dim, struct Node *escontext)
+sparsevec_check_index(int32 index, int32 previous, int dim, struct Node *escontext)
 {
-	if (indices[i] < 0 || indices[i] >= dim)
+	if (index < 0 || index >= dim)
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION), errmsg("sparsevec index out of bounds")));
-	if (i > 0 && indices[i] < indices[i - 1])
+	if (index < previous)
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("sparsevec indices must be in ascending order")));
-	if (i > 0 && indices[i] == indices[i - 1])
+	if (index == previous)
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("sparsevec indices must not contain duplicates")));

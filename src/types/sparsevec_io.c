@@ -156,13 +156,19 @@ sparsevec_in(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 
 	qsort(elements, count, sizeof(SparseElement), compare_indices);
+	for (int i = 0; i < count; i++)
+	{
+		int32 previous = i > 0 ? elements[i - 1].index : -1;
+
+		if (!sparsevec_check_index(elements[i].index, previous, dim, escontext))
+			PG_RETURN_NULL();
+	}
+
 	result = sparsevec_alloc(dim, count);
 	for (int i = 0; i < count; i++)
 	{
 		result->indices[i] = elements[i].index;
 		sparsevec_values(result)[i] = elements[i].value;
-		if (!sparsevec_check_index(result->indices, i, dim, escontext))
-			PG_RETURN_NULL();
 	}
 	pfree(elements);
 	PG_RETURN_SPARSEVEC_P(result);
@@ -240,8 +246,10 @@ sparsevec_recv(PG_FUNCTION_ARGS)
 	result = sparsevec_alloc(dim, nnz);
 	for (int i = 0; i < nnz; i++)
 	{
+		int32 previous = i > 0 ? result->indices[i - 1] : -1;
+
 		result->indices[i] = (int32) read_wire_int32(wire_indices, i);
-		(void) sparsevec_check_index(result->indices, i, dim, NULL);
+		(void) sparsevec_check_index(result->indices[i], previous, dim, NULL);
 	}
 
 	values = sparsevec_values(result);
