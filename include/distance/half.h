@@ -20,26 +20,27 @@ typedef uint16_t Half;
 #define HALF_OVERFLOW  65520.0f /* the least magnitude that rounds to infinity */
 #define HALF_UNDERFLOW 0x1p-25f /* the greatest magnitude that rounds to zero */
 
+/* Without branches, so that compilers make vector instructions of loops over it. */
 static inline float
 half_to_float(Half half)
 {
 	uint32_t sign = (uint32_t) (half & 0x8000) << 16;
 	uint32_t magnitude = half & 0x7fff;
+	uint32_t is_subnormal = -(uint32_t) (magnitude < 0x0400);
+	uint32_t is_special = -(uint32_t) (magnitude >= 0x7c00); /* infinity or NaN */
+	uint32_t is_nan = -(uint32_t) (magnitude > 0x7c00);
+	uint32_t normal = (magnitude << 13) + ((127 - 15) << 23);
+	uint32_t subnormal = (magnitude << 13) + ((127 - 14) << 23);
 	uint32_t bits;
 	float value;
 
-	if (magnitude < 0x0400)
-	{
-		/* A subnormal counts units of 2^-24. */
-		value = (float) magnitude * 0x1p-24f;
-		memcpy(&bits, &value, sizeof(bits));
-	}
-	else if (magnitude < 0x7c00)
-		bits = (magnitude << 13) + ((127 - 15) << 23);
-	else
-		bits = 0x7f800000 | magnitude << 13 | (magnitude > 0x7c00 ? 0x00400000 : 0);
+	/* A subnormal is a fraction of 2^-14 without the leading one, which is taken away: exactly. */
+	memcpy(&value, &subnormal, sizeof(value));
+	value -= 0x1p-14f;
+	memcpy(&subnormal, &value, sizeof(subnormal));
 
-	bits |= sign;
+	bits = (subnormal & is_subnormal) | (normal & ~is_subnormal);
+	bits |= (is_special & 0x7f800000) | (is_nan & 0x00400000) | sign;
 	memcpy(&value, &bits, sizeof(value));
 	return value;
 }

@@ -44,9 +44,31 @@ random_next(void)
 	return random_state;
 }
 
+/* A batch of distances from a query, which is whatever the function makes of it. */
+typedef void (*BatchFunction)(const void *query, const void *const *vectors, uint32_t count,
+							  uint32_t dimensions, float *distances);
+
+static void
+distances_of_codes(const void *query, const void *const *vectors, uint32_t count,
+				   uint32_t dimensions, float *distances)
+{
+	(void) dimensions;
+	((const QuantizerQuery *) query)->routine->distances(query, vectors, count, distances);
+}
+
+static DistanceMetric half_metric;
+
+static void
+distances_of_halfs(const void *query, const void *const *vectors, uint32_t count,
+				   uint32_t dimensions, float *distances)
+{
+	half_distance_batch_function(half_metric)(query, vectors, count, dimensions, distances);
+}
+
 /* The best of several rounds; random ids are drawn outside of the time that is measured. */
 static double
-measure(const QuantizerQuery *query, const char *array, size_t slots, size_t slot_size, int batch)
+measure(BatchFunction function, const void *query, uint32_t dimensions, const char *array,
+		size_t slots, size_t slot_size)
 {
 	enum
 	{
@@ -61,20 +83,60 @@ measure(const QuantizerQuery *query, const char *array, size_t slots, size_t slo
 		double start;
 
 		for (int hop = 0; hop < HOPS; hop++)
-			for (int i = 0; i < batch; i++)
+			for (int i = 0; i < BATCH; i++)
 				pointers[hop][i] =
 					array + (slots > BATCH ? random_next() % slots : (size_t) i) * slot_size;
 		start = now_ns();
 		for (int hop = 0; hop < HOPS; hop++)
 		{
-			query->routine->distances(query, pointers[hop], (uint32_t) batch, distances);
+			function(query, pointers[hop], BATCH, dimensions, distances);
 			sink = distances[0];
 		}
-		start = (now_ns() - start) / HOPS / batch;
+		start = (now_ns() - start) / HOPS / BATCH;
 		if (start < best)
 			best = start;
 	}
 	return best;
+}
+
+static void
+report(const char *set, const char *code, DistanceMetric metric, uint32_t dimensions,
+	   BatchFunction function, const void *query, const char *array, size_t bytes, size_t slot_size)
+{
+	static const char *const metric_names[] = {"l2", "ip", "cosine", "l1"};
+
+	printf("%-8s %-5s %-7s %6u %12.1f %12.1f\n", set, code, metric_names[metric], dimensions,
+		   measure(function, query, dimensions, array, BATCH, slot_size),
+		   measure(function, query, dimensions, array, bytes / slot_size, slot_size));
+	fflush(stdout);
+}
+
+/* Every form of vectors of so many dimensions. */
+static void
+report_all(const DistanceKernels *set, DistanceMetric metric, uint32_t dimensions,
+		   const char *array, size_t bytes)
+{
+	float *vector = malloc(dimensions * sizeof(float));
+	Half *halfs = malloc(dimensions * sizeof(Half));
+
+	for (uint32_t i = 0; i < dimensions; i++)
+		vector[i] = (float) (random_next() % 1000) / 1000.0f;
+	for (int kind = QUANTIZER_NONE; kind <= QUANTIZER_SQ8; kind++)
+	{
+		const QuantizerRoutine *routine = quantizer_routine((QuantizerKind) kind);
+		QuantizerQuery *query = malloc(routine->query_size(dimensions));
+
+		routine->prepare_query(NULL, metric, vector, dimensions, query);
+		report(set->name, routine->name, metric, dimensions, distances_of_codes, query, array,
+			   bytes, routine->code_size(dimensions));
+		free(query);
+	}
+	set->halfs_from_floats(vector, halfs, dimensions);
+	half_metric = metric;
+	report(set->name, "half", metric, dimensions, distances_of_halfs, halfs, array, bytes,
+		   dimensions * sizeof(Half));
+	free(halfs);
+	free(vector);
 }
 
 int
@@ -82,7 +144,6 @@ main(int argc, char **argv)
 {
 	static const uint32_t lengths[] = {100, 128, 768, 1536};
 	static const DistanceMetric metrics[] = {DISTANCE_L2, DISTANCE_INNER_PRODUCT, DISTANCE_L1};
-	static const char *const metric_names[] = {"l2", "ip", "cosine", "l1"};
 	size_t bytes = (size_t) (argc > 1 ? atoi(argv[1]) : 1024) << 20;
 	uint32_t sets_count;
 	const DistanceKernels *const *sets = distance_kernels_available(&sets_count);
@@ -107,27 +168,9 @@ main(int argc, char **argv)
 		if (argc > 2 && strcmp(argv[2], sets[s]->name) != 0)
 			continue;
 		distance_kernels = sets[s];
-		for (int kind = QUANTIZER_NONE; kind <= QUANTIZER_SQ8; kind++)
-			for (size_t m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++)
-				for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++)
-				{
-					const QuantizerRoutine *routine = quantizer_routine((QuantizerKind) kind);
-					uint32_t dimensions = lengths[l];
-					size_t slot_size = routine->code_size(dimensions);
-					QuantizerQuery *query = malloc(routine->query_size(dimensions));
-					float *vector = malloc(dimensions * sizeof(float));
-
-					for (uint32_t i = 0; i < dimensions; i++)
-						vector[i] = (float) (random_next() % 1000) / 1000.0f;
-					routine->prepare_query(NULL, metrics[m], vector, dimensions, query);
-					printf("%-8s %-5s %-7s %6u %12.1f %12.1f\n", sets[s]->name, routine->name,
-						   metric_names[metrics[m]], dimensions,
-						   measure(query, array, BATCH, slot_size, BATCH),
-						   measure(query, array, bytes / slot_size, slot_size, BATCH));
-					fflush(stdout);
-					free(vector);
-					free(query);
-				}
+		for (size_t m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++)
+			for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++)
+				report_all(sets[s], metrics[m], lengths[l], array, bytes);
 	}
 	return 0;
 }
