@@ -64,7 +64,7 @@ index_type_as_floats(const IndexType *type, const void *vector, float *floats)
 static inline float
 index_type_distance(const IndexType *type, const void *a, const void *b)
 {
-	return type->vector_type->distance(type->metric, a, b, type->dimensions);
+	return type->vector_type->distance(type, a, b);
 }
 
 /* From a stored vector (the query) to a batch of them. */
@@ -72,7 +72,7 @@ static inline void
 index_type_distances(const IndexType *type, const void *query, const void *const *vectors,
 					 uint32 count, float *distances)
 {
-	type->vector_type->distances(type->metric, query, vectors, count, type->dimensions, distances);
+	type->vector_type->distances(type, query, vectors, count, distances);
 }
 
 #endif

@@ -29,11 +29,15 @@ typedef enum VectorTypeKind
 
 #define VECTOR_TYPE_COUNT 4
 
+/* index/index_type.h */
+struct IndexType;
+
 typedef struct VectorTypeRoutine
 {
 	VectorTypeKind kind;
 	const char *name;	   /* as in SQL */
 	uint32 max_dimensions; /* that an index takes */
+	bool quantizable;	   /* codes can be made of to_floats */
 
 	/* Bytes of a vector in its slot. */
 	uint32 (*slot_size)(uint32 dimensions);
@@ -50,9 +54,9 @@ typedef struct VectorTypeRoutine
 	void (*to_floats)(const void *slot, uint32 dimensions, float *floats);
 
 	/* Between stored vectors, on the scale where smaller is nearer. */
-	float (*distance)(DistanceMetric metric, const void *a, const void *b, uint32 dimensions);
-	void (*distances)(DistanceMetric metric, const void *query, const void *const *slots,
-					  uint32 count, uint32 dimensions, float *distances);
+	float (*distance)(const struct IndexType *type, const void *a, const void *b);
+	void (*distances)(const struct IndexType *type, const void *query, const void *const *slots,
+					  uint32 count, float *distances);
 } VectorTypeRoutine;
 
 /* The routine of a kind; NULL for an unknown number (a corrupt or newer metapage). */

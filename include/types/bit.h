@@ -13,6 +13,9 @@
 
 extern void bit_report_corrupt(const VarBit *bits);
 
+/* ERROR: operands of a distance are not of the same length. */
+extern void bit_report_different(int left, int right);
+
 /*
  * The bit string in a Datum, detoasted: either the Datum's own memory or a palloc'd copy.
  */

@@ -13,10 +13,9 @@ hnsw_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
 {
 	uint16 m = (uint16) hnsw_m_option(index);
 
-	index_meta_init(
-		index, type, INDEX_METHOD_HNSW,
-		index_quantizer_option(index, type->dimensions, type->vector_type->to_floats != NULL),
-		meta);
+	index_meta_init(index, type, INDEX_METHOD_HNSW,
+					index_quantizer_option(index, type->dimensions, type->vector_type->quantizable),
+					meta);
 	page_array_init(&meta->arrays[HNSW_NODES], hnsw_node_size(m), true);
 	page_array_init(&meta->arrays[HNSW_UPPER], hnsw_upper_size(m), true);
 

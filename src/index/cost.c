@@ -15,6 +15,7 @@
 #include "access/genam.h"
 #include "catalog/pg_class.h"
 #include "index/cost.h"
+#include "index/index_type.h"
 #include "index/options.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
@@ -80,6 +81,11 @@ index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, bool qua
 
 	if (index != NULL)
 	{
+		IndexType type;
+
+		index_type_get(index, &type);
+		subject->vector_size = type.vector_size;
+		quantizable = quantizable && type.vector_type->quantizable;
 		quantizer = index_quantizer_option(index, subject->dimensions, quantizable);
 		subject->storage = index->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT
 							   ? index_storage_option(index)

@@ -18,7 +18,7 @@ index_meta_init(Relation index, const IndexType *type, IndexMethod method, Quant
 	if (routine == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("unrecognized quantizer %d", (int) quantizer)));
-	if (quantizer != QUANTIZER_NONE && type->vector_type->to_floats == NULL)
+	if (quantizer != QUANTIZER_NONE && !type->vector_type->quantizable)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("quantizer \"%s\" does not support type %s", routine->name,
 							   type->vector_type->name),
@@ -68,7 +68,7 @@ index_meta_check(Relation index, const IndexType *type, IndexMethod method, cons
 		meta->dimensions != type->dimensions || meta->metric != (uint16) type->metric ||
 		meta->element_type != (uint16) type->vector_type->kind ||
 		meta->arrays[PAGE_ARRAY_VECTORS].slot_size != type->vector_size ||
-		(quantizer->kind != QUANTIZER_NONE && type->vector_type->to_floats == NULL) ||
+		(quantizer->kind != QUANTIZER_NONE && !type->vector_type->quantizable) ||
 		(!quantizer->exact &&
 		 meta->arrays[PAGE_ARRAY_CODES].slot_size < quantizer->code_size(meta->dimensions)))
 		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),

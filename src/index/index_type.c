@@ -9,6 +9,8 @@
 #include "commands/defrem.h"
 #include "index/index_type.h"
 #include "storage/metapage.h"
+#include "types/bit.h"
+#include "types/halfvec.h"
 #include "types/vector.h"
 
 /* An operator class is known by its support functions. */
@@ -25,6 +27,12 @@ static const KnownClass known_classes[] = {
 	{vector_negative_inner_product, false, VECTOR_TYPE_VECTOR, DISTANCE_INNER_PRODUCT},
 	{vector_negative_inner_product, true, VECTOR_TYPE_VECTOR, DISTANCE_COSINE},
 	{l1_distance, false, VECTOR_TYPE_VECTOR, DISTANCE_L1},
+	{halfvec_l2_squared_distance, false, VECTOR_TYPE_HALFVEC, DISTANCE_L2},
+	{halfvec_negative_inner_product, false, VECTOR_TYPE_HALFVEC, DISTANCE_INNER_PRODUCT},
+	{halfvec_negative_inner_product, true, VECTOR_TYPE_HALFVEC, DISTANCE_COSINE},
+	{halfvec_l1_distance, false, VECTOR_TYPE_HALFVEC, DISTANCE_L1},
+	{hamming_distance, false, VECTOR_TYPE_BIT, DISTANCE_HAMMING},
+	{jaccard_distance, false, VECTOR_TYPE_BIT, DISTANCE_JACCARD},
 };
 
 static const KnownClass *
@@ -77,7 +85,8 @@ index_type_get(Relation index, IndexType *type)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("column does not have dimensions"),
 						errhint("Declare the column with a number of dimensions, such as "
-								"vector(3), or index an expression with such a cast.")));
+								"%s(3), or index an expression with such a cast.",
+								routine->name)));
 	if ((uint32) dimensions > routine->max_dimensions)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("column cannot have more than %u dimensions for %s index",

@@ -151,7 +151,7 @@ QuantizerKind
 ivf_quantizer_option(Relation index, const IndexType *type)
 {
 	/* "flat" says that lists hold vectors as they are, so auto does not make codes there. */
-	bool quantizable = type->vector_type->to_floats != NULL && !ivf_is_flat(index);
+	bool quantizable = type->vector_type->quantizable && !ivf_is_flat(index);
 
 	return index_quantizer_option(index, type->dimensions, quantizable);
 }

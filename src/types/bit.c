@@ -28,6 +28,13 @@ bit_report_corrupt(const VarBit *bits)
 							  VARBITLEN(bits))));
 }
 
+void
+bit_report_different(int left, int right)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+					errmsg("different bit lengths %u and %u", left, right)));
+}
+
 typedef struct BitPair
 {
 	const uint8 *a;
@@ -42,8 +49,7 @@ bit_pair_get(FunctionCallInfo fcinfo)
 	VarBit *b = PG_GETARG_BIT_STRING_P(1);
 
 	if (VARBITLEN(a) != VARBITLEN(b))
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-						errmsg("different bit lengths %u and %u", VARBITLEN(a), VARBITLEN(b))));
+		bit_report_different(VARBITLEN(a), VARBITLEN(b));
 	return (BitPair){.a = VARBITS(a), .b = VARBITS(b), .bytes = VARBITBYTES(a)};
 }
 
