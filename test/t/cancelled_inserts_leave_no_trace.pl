@@ -68,8 +68,9 @@ my $blocks = index_file_blocks($node);
 cmp_ok($free, '>', 0, 'vacuum has freed nodes');
 $node->safe_psql('postgres', "SELECT take_from_pool() FROM generate_series(1, $free)");
 is(index_file_blocks($node), $blocks, 'their slots are reused') unless slots_have_lists();
-# (Rows that joined the node of an equal vector took none.)
-cmp_ok(index_info($node, 'free_nodes'), '<', $free / 2, 'most of them');
+# (Rows that joined the node of an equal vector took none; and a list that has no more of its own gets
+# room for several rows.)
+cmp_ok(index_info($node, 'free_nodes'), '<', slots_have_lists() ? $free * 3 / 4 : $free / 2, 'most of them');
 is_right($node, 'after the reuse');
 check_index($node, 'after the reuse');
 
@@ -79,7 +80,7 @@ $node->safe_psql('postgres', q(
 	VACUUM items;
 	ALTER TABLE items ADD COLUMN version int;
 	CREATE INDEX ON items (version)));
-for my $version (1 .. 25)
+for my $version (1 .. (slots_have_lists() ? 12 : 25))
 {
 	$node->safe_psql('postgres', "UPDATE items SET version = $version");
 }

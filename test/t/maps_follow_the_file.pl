@@ -25,7 +25,7 @@ my $exact = "SELECT id FROM exact_search('$query', 10)";
 
 my $session = $node->background_psql('postgres');
 $session->query_safe('SET enable_seqscan = off; SET enable_sort = off; SET ' . effort('exhaustive'));
-$session->query_safe('SET enable_incremental_sort = off');
+$session->query_safe('SET enable_incremental_sort = off; SET client_min_messages = warning');
 my $pid = backend_pid($session);
 
 # Lines of /proc/PID/maps that name a file of the data directory's tables or of the tablespace, by

@@ -125,8 +125,9 @@ restartpoint();
 $standby->restart;
 catch_up();
 is(index_info($standby, 'settled_share'), 1, 'settled after a restart of the standby');
+my $buffered = buffered_array_blocks($standby); # what vectorstore_index_info has read
 is_right($standby, 'restarted standby', storages => ['mmap'], keep_storage => 1);
-is(buffered_array_blocks($standby), 0, 'read through the map alone');
+is(buffered_array_blocks($standby), $buffered, 'read through the map alone');
 
 # Promotion, with changes that no restartpoint has settled.
 $primary->safe_psql('postgres', 'SELECT take_from_pool() FROM generate_series(1, 200)');
