@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "distance/half.h"
+#include "distance/packed.h"
 
 /*
  * The distances that an index can be ordered by. Everything below the SQL functions works on one
@@ -117,6 +118,10 @@ typedef struct DistanceKernels
 	/* Arrays converted as distance/half.h says, bit for bit; they don't overlap. */
 	void (*halfs_to_floats)(const Half *halfs, float *floats, uint32_t count);
 	void (*halfs_from_floats)(const float *floats, Half *halfs, uint32_t count);
+
+	/* Many vectors against many packed ones (packed.h). */
+	PackedScores packed_scores;
+	PackedNearest packed_nearest;
 } DistanceKernels;
 
 /*

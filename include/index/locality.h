@@ -9,7 +9,7 @@
 #ifndef INDEX_LOCALITY_H
 #define INDEX_LOCALITY_H
 
-#include "index/kmeans.h"
+#include "index/centroids.h"
 #include "index/row_sample.h"
 
 typedef struct Locality

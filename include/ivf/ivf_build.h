@@ -2,9 +2,11 @@
  * ivf/ivf_build.h
  *		What the files of the ivf build share.
  *
- *		ivf_build.c        the pipeline: train, load, write
- *		ivf_build_train.c  sample of the rows -> centroids
- *		ivf_build_load.c   heap rows -> assigned to lists, sorted -> vectors, entries
+ *		ivf_build.c           the pipeline: train, load, encode, write
+ *		ivf_build_train.c     sample of the rows -> centroids
+ *		ivf_build_assign.c    heap rows -> their lists, by all processes of the build
+ *		ivf_build_parallel.c  the processes
+ *		ivf_build_load.c      rows by list -> vectors, entries, extents
  *
  * The phases are those of pg_stat_progress_create_index.  The first one must be
  * PostgreSQL's PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE, which the server itself reports
@@ -14,11 +16,17 @@
 #ifndef IVF_IVF_BUILD_H
 #define IVF_IVF_BUILD_H
 
+#include "access/parallel.h"
+#include "access/relscan.h"
 #include "commands/progress.h"
+#include "port/atomics.h"
 #include "storage/buffile.h"
 
+#include "index/build_memory.h"
 #include "index/bulk_write.h"
 #include "index/kmeans.h"
+#include "index/row_partitions.h"
+#include "index/row_sample.h"
 #include "ivf/ivf.h"
 
 typedef enum IvfBuildPhase
@@ -26,11 +34,65 @@ typedef enum IvfBuildPhase
 	IVF_PHASE_INITIALIZING = PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE,
 	IVF_PHASE_SAMPLING,	 /* rows for the training read */
 	IVF_PHASE_KMEANS,	 /* centroids trained */
-	IVF_PHASE_ASSIGNING, /* rows read, their lists found; sorted by list */
+	IVF_PHASE_ASSIGNING, /* rows read, their lists found */
 	IVF_PHASE_LOADING,	 /* vectors written in the order of lists */
 	IVF_PHASE_ENCODING,	 /* codes written */
 	IVF_PHASE_WRITING	 /* entries, extents, centroids written, file synced */
 } IvfBuildPhase;
+
+/* The job of the team that k-means doesn't have: read a share of the heap's rows */
+#define IVF_JOB_ASSIGN (KMEANS_JOB_LAST + 1)
+
+/* What the processes of a build share */
+typedef struct IvfBuildShared
+{
+	BuildTeamShared team;
+	BuildMemoryShare sample;
+	BuildMemoryShare training;
+	RowPartitioning partitioning;
+	bool has_files; /* rows go to `files`; else to files of the leader, who is alone */
+	SharedFileSet files;
+
+	pg_atomic_uint64 rows_done; /* for progress */
+	slock_t mutex;				/* of the sums below */
+	double heap_rows;
+	double indexed_rows;
+} IvfBuildShared;
+
+/* One process's part in assigning rows to lists */
+typedef struct IvfAssigner
+{
+	Relation heap;
+	Relation index;
+	IndexInfo *index_info;
+	IndexType type;
+	IvfBuildShared *shared;
+	uint32 *counts; /* rows of each list, in shared memory */
+	int process;
+	ParallelTableScanDesc scan; /* NULL: the process is alone */
+	bool done;
+	RowPartitionWriter *writer;
+
+	/* A batch of rows */
+	CentroidSearch *search;
+	CentroidTable table;
+	uint32 batch;
+	uint32 count;
+	char *vectors;
+	float *floats;
+	const float **pointers;
+	ItemPointerData *tids;
+	uint32 *lists;
+	float *scores;
+	double indexed_rows;
+} IvfAssigner;
+
+/* One member of the team */
+typedef struct IvfMember
+{
+	Kmeans kmeans;
+	IvfAssigner assigner;
+} IvfMember;
 
 /* One build, in the process that runs it */
 typedef struct IvfBuild
@@ -41,19 +103,50 @@ typedef struct IvfBuild
 	IndexType type;
 	IndexMeta *meta;
 	BulkWriter *writer;
+
+	uint32 lists;	  /* wanted, then made */
+	RowSample sample; /* its vectors lie in sample_memory */
+	BuildMemory sample_memory;
+	BuildMemory training; /* of k-means */
+	uint32 trained_on;	  /* vectors of the sample */
+	float *centroids;	  /* lists * dimensions */
+
+	/* The team */
+	ParallelContext *context; /* NULL: the leader is alone */
+	int processes;
+	Snapshot snapshot; /* of a concurrent, parallel build */
+	IvfBuildShared *shared;
+	uint32 *counts; /* rows of each list */
+	BuildTeam team;
+	IvfMember member; /* the leader */
+
 	double heap_rows;	 /* rows seen */
 	double indexed_rows; /* rows with an entry */
-
-	Centroids centroids;
-	uint32 trained_on; /* vectors of the sample */
-
-	IvfExtent *extents; /* the first one of each list */
+	IvfExtent *extents;	 /* the first one of each list */
 	uint32 ordinal_count;
 	BufFile *entries; /* IvfEntry of each ordinal */
 } IvfBuild;
 
-/* ivf_build_train.c: the number of lists, and their centroids */
+/* ivf_build_train.c */
+/* Choose the number of lists and take the sample; `workers` may join. */
+extern void ivf_build_take_sample(IvfBuild *build, int workers);
+/* Train the centroids, with the team. */
 extern void ivf_build_train(IvfBuild *build);
+
+/* ivf_build_parallel.c */
+extern int ivf_build_count_workers(IvfBuild *build);
+/* Form the team that trains and assigns; it is dismissed when rows are assigned, and what it wrote
+ * stays until it is ended. */
+extern void ivf_build_begin_team(IvfBuild *build, int workers);
+extern void ivf_build_dismiss_team(IvfBuild *build);
+extern void ivf_build_end_team(IvfBuild *build);
+
+/* ivf_build_assign.c */
+extern void ivf_assigner_init(IvfAssigner *assigner);
+/* Run the job: read what others leave of the heap. */
+extern void ivf_assigner_run(IvfAssigner *assigner, void *table_memory);
+/* All rows of the heap to files by list, with the team */
+extern void ivf_build_assign(IvfBuild *build);
 
 /* ivf_build_load.c: vectors written list by list; extents and entries known */
 extern void ivf_build_load(IvfBuild *build);

@@ -95,3 +95,19 @@ prefetch_vectors(const void *const *vectors, uint32_t count, uint32_t first, uin
 		__builtin_prefetch(vector + last, 0, 3);
 	}
 }
+
+void
+distance_pack(const float *const *vectors, uint32_t count, uint32_t dimensions, float *packed)
+{
+	for (uint32_t first = 0; first < count; first += DISTANCE_PANEL)
+	{
+		uint32_t there = count - first < DISTANCE_PANEL ? count - first : DISTANCE_PANEL;
+
+		for (uint32_t i = 0; i < dimensions; i++)
+		{
+			for (uint32_t j = 0; j < DISTANCE_PANEL; j++)
+				packed[(size_t) i * DISTANCE_PANEL + j] = j < there ? vectors[first + j][i] : 0.0f;
+		}
+		packed += (size_t) dimensions * DISTANCE_PANEL;
+	}
+}

@@ -11,16 +11,19 @@
 #if defined(__x86_64__)
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "kernels.h"
 
-#define SIMD_NAME	 "avx2"
-#define SIMD_KERNELS distance_kernels_avx2
-#define SIMD_TARGET	 __attribute__((target("avx2,fma,f16c")))
-#define SIMD_LANES	 8
-#define VOCABULARY	 SIMD_TARGET static inline __attribute__((always_inline))
+#define SIMD_NAME			"avx2"
+#define SIMD_KERNELS		distance_kernels_avx2
+#define SIMD_TARGET			__attribute__((target("avx2,fma,f16c")))
+#define SIMD_LANES			8
+#define SIMD_TILE_ROWS		6
+#define SIMD_TILE_REGISTERS 2
+#define VOCABULARY			SIMD_TARGET static inline __attribute__((always_inline))
 
 typedef __m256 Simd;
 
@@ -109,6 +112,12 @@ VOCABULARY Simd
 simd_keep(Simd v, uint32_t n)
 {
 	return _mm256_and_ps(v, _mm256_castsi256_ps(first_lanes(n)));
+}
+
+VOCABULARY bool
+simd_any_less(Simd a, Simd b)
+{
+	return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0;
 }
 
 VOCABULARY Simd

@@ -8,15 +8,18 @@
 #if defined(__x86_64__)
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernels.h"
 
-#define SIMD_NAME	 "avx512"
-#define SIMD_KERNELS distance_kernels_avx512
-#define SIMD_TARGET	 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
-#define SIMD_LANES	 16
-#define VOCABULARY	 SIMD_TARGET static inline __attribute__((always_inline))
+#define SIMD_NAME			"avx512"
+#define SIMD_KERNELS		distance_kernels_avx512
+#define SIMD_TARGET			__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#define SIMD_LANES			16
+#define SIMD_TILE_ROWS		8
+#define SIMD_TILE_REGISTERS 2
+#define VOCABULARY			SIMD_TARGET static inline __attribute__((always_inline))
 
 typedef __m512 Simd;
 
@@ -94,6 +97,12 @@ VOCABULARY Simd
 simd_keep(Simd v, uint32_t n)
 {
 	return _mm512_maskz_mov_ps(first_lanes(n), v);
+}
+
+VOCABULARY bool
+simd_any_less(Simd a, Simd b)
+{
+	return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0;
 }
 
 VOCABULARY Simd

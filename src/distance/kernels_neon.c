@@ -9,6 +9,7 @@
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -17,8 +18,10 @@
 #define SIMD_NAME	 "neon"
 #define SIMD_KERNELS distance_kernels_neon
 #define SIMD_TARGET
-#define SIMD_LANES 4
-#define VOCABULARY static inline __attribute__((always_inline))
+#define SIMD_LANES			4
+#define SIMD_TILE_ROWS		6
+#define SIMD_TILE_REGISTERS 4
+#define VOCABULARY			static inline __attribute__((always_inline))
 
 typedef float32x4_t Simd;
 
@@ -113,6 +116,12 @@ simd_keep(Simd v, uint32_t n)
 	uint32x4_t kept = vcltq_u32(vld1q_u32(lanes), vdupq_n_u32(n));
 
 	return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), kept));
+}
+
+VOCABULARY bool
+simd_any_less(Simd a, Simd b)
+{
+	return vmaxvq_u32(vcltq_f32(a, b)) != 0;
 }
 
 VOCABULARY Simd

@@ -256,6 +256,57 @@ halfs_from_floats(const float *floats, Half *halfs, uint32_t count)
 		halfs[i] = half_from_float(floats[i]);
 }
 
+/* Scores of one vector with the packed ones of a panel */
+static void
+panel_scores(const PackedVectors *packed, uint32_t panel, const float *vector, float *scores)
+{
+	const float *elements = packed->packed + (size_t) panel * DISTANCE_PANEL * packed->dimensions;
+	float sums[DISTANCE_PANEL] = {0};
+
+	for (uint32_t i = 0; i < packed->dimensions; i++)
+	{
+		for (uint32_t j = 0; j < DISTANCE_PANEL; j++)
+			sums[j] += vector[i] * elements[(size_t) i * DISTANCE_PANEL + j];
+	}
+	for (uint32_t j = 0; j < DISTANCE_PANEL; j++)
+		scores[j] = packed->bias[panel * DISTANCE_PANEL + j] - sums[j];
+}
+
+static void
+packed_scores(const PackedVectors *packed, const float *const *vectors, uint32_t count,
+			  float *scores)
+{
+	for (uint32_t i = 0; i < count; i++)
+	{
+		for (uint32_t panel = 0; panel < packed->count / DISTANCE_PANEL; panel++)
+			panel_scores(packed, panel, vectors[i],
+						 scores + (size_t) i * packed->count + panel * DISTANCE_PANEL);
+	}
+}
+
+static void
+packed_nearest(const PackedVectors *packed, const float *const *vectors, uint32_t count,
+			   uint32_t *best, float *best_scores)
+{
+	float scores[DISTANCE_PANEL];
+
+	for (uint32_t panel = 0; panel < packed->count / DISTANCE_PANEL; panel++)
+	{
+		for (uint32_t i = 0; i < count; i++)
+		{
+			panel_scores(packed, panel, vectors[i], scores);
+			for (uint32_t j = 0; j < DISTANCE_PANEL; j++)
+			{
+				if (scores[j] < best_scores[i])
+				{
+					best_scores[i] = scores[j];
+					best[i] = packed->numbers[panel * DISTANCE_PANEL + j];
+				}
+			}
+		}
+	}
+}
+
 const DistanceKernels distance_kernels_scalar = {
 	.name = "scalar",
 	.l2_squared = l2_squared,
@@ -276,4 +327,6 @@ const DistanceKernels distance_kernels_scalar = {
 	.half_l1_batch = half_l1_batch,
 	.halfs_to_floats = halfs_to_floats,
 	.halfs_from_floats = halfs_from_floats,
+	.packed_scores = packed_scores,
+	.packed_nearest = packed_nearest,
 };

@@ -477,6 +477,8 @@ halfs_from_floats(const float *floats, Half *halfs, uint32_t count)
 		halfs[i] = half_from_float(floats[i]);
 }
 
+#include "kernels_packed.h"
+
 const DistanceKernels SIMD_KERNELS = {
 	.name = SIMD_NAME,
 	.l2_squared = l2_squared,
@@ -497,4 +499,6 @@ const DistanceKernels SIMD_KERNELS = {
 	.half_l1_batch = half_l1_batch,
 	.halfs_to_floats = halfs_to_floats,
 	.halfs_from_floats = halfs_from_floats,
+	.packed_scores = packed_scores,
+	.packed_nearest = packed_nearest,
 };

@@ -76,7 +76,7 @@ train_fine(Locality *locality, uint32 coarse, const float *const *members, uint3
 		memcpy(fine->vectors, centroids_get(&locality->coarse, coarse), dimensions * sizeof(float));
 	}
 	else
-		kmeans_train(members, member_count, dimensions, fine_count, FINE_ITERATIONS,
+		centroids_train(members, member_count, dimensions, fine_count, FINE_ITERATIONS,
 					 SEED + 1 + coarse, fine, assignments);
 }
 
@@ -111,7 +111,7 @@ locality_train(Locality *locality, const RowSample *sample, uint32 dimensions)
 	for (uint32 i = 0; i < sample->count; i++)
 		vectors[i] = sample->vectors + (Size) i * dimensions;
 
-	kmeans_train(vectors, sample->count, dimensions, side, COARSE_ITERATIONS, SEED,
+	centroids_train(vectors, sample->count, dimensions, side, COARSE_ITERATIONS, SEED,
 				 &locality->coarse, assignments);
 	chain_centroids(&locality->coarse, vectors[0]);
 	locality->fine = palloc0(locality->coarse.count * sizeof(Centroids));

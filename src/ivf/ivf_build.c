@@ -3,7 +3,8 @@
  *		CREATE INDEX: the pipeline of a build.
  *
  *		train    sample of the rows -> centroids
- *		load     heap rows -> nearest centroid -> sorted by list -> vectors
+ *		assign   heap rows -> nearest centroid -> files by list
+ *		load     rows by list -> vectors
  *		encode   vectors (through the map) -> codes
  *		write    entries, extents, centroids; metapage; sync
  *
@@ -18,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "index/build_codes.h"
+#include "index/built_array.h"
 #include "ivf/ivf_build.h"
 
 /* Slots between two checks for interrupts */
@@ -86,7 +88,7 @@ write_entries(IvfBuild *build)
 static void
 write_lists(IvfBuild *build)
 {
-	uint32 lists = build->centroids.count;
+	uint32 lists = build->lists;
 	IvfMeta *ivf = ivf_meta(build->meta);
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_WRITING);
@@ -99,7 +101,7 @@ write_lists(IvfBuild *build)
 
 	bulk_write_begin_array(build->writer, IVF_CENTROIDS);
 	for (uint32 list = 0; list < lists; list++)
-		bulk_write_slot(build->writer, centroids_get(&build->centroids, list));
+		bulk_write_slot(build->writer, build->centroids + (Size) list * build->type.dimensions);
 	bulk_write_end_array(build->writer);
 
 	build->meta->ordinal_count = build->ordinal_count;
@@ -116,6 +118,7 @@ ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 		AllocSetContextCreate(CurrentMemoryContext, "ivf build", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
 	IvfBuild *build = palloc0(sizeof(IvfBuild));
+	int workers;
 
 	build->heap = heap;
 	build->index = index;
@@ -125,8 +128,13 @@ ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 	ivf_meta_init(index, &build->type, build->meta);
 
 	build->writer = bulk_write_begin(index, build->meta, MAIN_FORKNUM);
+	workers = ivf_build_count_workers(build);
+	ivf_build_take_sample(build, workers);
+	ivf_build_begin_team(build, workers);
 	ivf_build_train(build);
+	ivf_build_assign(build);
 	ivf_build_load(build);
+	ivf_build_end_team(build);
 	if (build->ordinal_count > 0)
 		encode(build);
 	write_lists(build);

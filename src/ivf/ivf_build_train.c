@@ -5,109 +5,112 @@
  * Centroids are trained on a sample of 64 rows a list, at least 16,384 rows: the
  * literature takes 39 to 256 a centroid (Faiss warns below the one and samples down to
  * the other).
+ *
+ * The sample lies in memory or in a mapped temporary file (training_storage).  Training
+ * reads the one like the other, so the centroids are the same.
  */
 #include "postgres.h"
 #include "compat.h"
 
 #include <math.h>
 
+#include "commands/defrem.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "utils/memutils.h"
 
-#include "commands/defrem.h"
-#include "index/row_sample.h"
 #include "ivf/ivf_build.h"
 
 #define SAMPLE_ROWS_PER_LIST 64
 #define SAMPLE_ROWS_MIN		 16384
-#define ITERATIONS			 10
-#define SEED				 UINT64CONST(0x697666206C697374)
+/* More than the estimate says, in case it is too low */
+#define ESTIMATE_SLACK 1.5
 
-/* With `lists` = 0: the square root of the number of rows, where scanning the centroids of all lists
- * costs about as much as scanning one list. */
+/* With lists = 0: the square root of the number of rows, where the centroids of all lists are about
+ * as many as the rows of one. */
 static uint32
-choose_list_count(IvfBuild *build, double row_estimate)
+choose_list_count(Relation index, double row_estimate)
 {
-	int option = ivf_lists_option(build->index);
+	int option = ivf_lists_option(index);
 
 	if (option > 0)
 		return (uint32) option;
 	return (uint32) Max(Min(sqrt(row_estimate), IVF_MAX_LISTS), IVF_MIN_LISTS);
 }
 
-/* As pgvector says it, with hints of our own. */
-static void
-warn_of_little_data(IvfBuild *build, uint32 wanted)
+/* The largest sample that may lie in memory */
+static Size
+memory_limit(Relation index)
 {
-	const char *method = get_am_name(build->index->rd_rel->relam);
-
-	ereport(NOTICE,
-			(errmsg("%s index created with little data", method),
-			 errdetail("Only %u of %u lists could be made of the rows.", build->centroids.count,
-					   wanted),
-			 errhint("Rows that are added later may be found poorly: REINDEX the index when the "
-					 "table has more rows.")));
+	switch (ivf_training_storage_option(index))
+	{
+		case TRAINING_MEMORY:
+			return SIZE_MAX;
+		case TRAINING_MMAP:
+			return 0;
+		case TRAINING_AUTO:
+			break;
+	}
+	return (Size) maintenance_work_mem * 1024;
 }
 
-static void
-normalize(float *vector, uint32 dimensions)
+void
+ivf_build_take_sample(IvfBuild *build, int workers)
 {
-	double square = 0;
+	RowSample *sample = &build->sample;
+	double wanted;
 
-	for (uint32 i = 0; i < dimensions; i++)
-		square += (double) vector[i] * vector[i];
-	if (square > 0)
-	{
-		for (uint32 i = 0; i < dimensions; i++)
-			vector[i] = (float) (vector[i] / sqrt(square));
-	}
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_SAMPLING);
+	row_sample_begin(sample, build->heap, build->index, build->index_info, &build->type);
+	build->lists = choose_list_count(build->index, sample->row_estimate);
+	wanted = Max((double) build->lists * SAMPLE_ROWS_PER_LIST, SAMPLE_ROWS_MIN);
+	wanted = Min(wanted, sample->row_estimate * ESTIMATE_SLACK + SAMPLE_ROWS_MIN);
+
+	build_memory_create(&build->sample_memory,
+						(Size) wanted * build->type.dimensions * sizeof(float),
+						memory_limit(build->index), workers > 0, BUILD_MEMORY_SEQUENTIAL, 0);
+	row_sample_take(sample, (uint32) wanted, (float *) build->sample_memory.address);
+	build->trained_on = sample->count;
+}
+
+/* In pgvector's words, with detail and hint of our own */
+static void
+warn_of_little_data(const IvfBuild *build, uint32 wanted)
+{
+	ereport(NOTICE,
+			(errmsg("%s index created with little data", get_am_name(build->index->rd_rel->relam)),
+			 errdetail("Only %u of %u lists could be made of the rows.", build->lists, wanted),
+			 errhint("Rows that are added later may be found poorly: REINDEX the index when the "
+					 "table has more rows.")));
 }
 
 void
 ivf_build_train(IvfBuild *build)
 {
-	uint32 dimensions = build->type.dimensions;
-	bool spherical =
-		build->type.metric == DISTANCE_COSINE || build->type.metric == DISTANCE_INNER_PRODUCT;
-	RowSample sample;
-	uint32 lists;
-	uint32 wanted;
-	const float **vectors;
-	uint32 *assignments;
-
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_SAMPLING);
-	row_sample_begin(&sample, build->heap, build->index, build->index_info, &build->type);
-	lists = choose_list_count(build, sample.row_estimate);
-	wanted = Max(lists * SAMPLE_ROWS_PER_LIST, SAMPLE_ROWS_MIN);
-	row_sample_take(
-		&sample, wanted,
-		MemoryContextAllocHuge(CurrentMemoryContext, (Size) wanted * dimensions * sizeof(float)));
-	build->trained_on = sample.count;
+	Kmeans *kmeans = &build->member.kmeans;
+	uint32 wanted = build->lists;
+	Size size;
+	instr_time start;
+	instr_time duration;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_KMEANS);
-	if (sample.count == 0)
-		centroids_init(&build->centroids, 1, dimensions);
-	else
-	{
-		vectors = MemoryContextAllocHuge(CurrentMemoryContext, sample.count * sizeof(float *));
-		assignments = MemoryContextAllocHuge(CurrentMemoryContext, sample.count * sizeof(uint32));
-		for (uint32 i = 0; i < sample.count; i++)
-		{
-			vectors[i] = sample.vectors + (Size) i * dimensions;
-			if (spherical)
-				normalize(sample.vectors + (Size) i * dimensions, dimensions);
-		}
-		kmeans_train(vectors, sample.count, dimensions, lists, ITERATIONS, SEED, &build->centroids,
-					 assignments);
-		if (spherical)
-		{
-			for (uint32 list = 0; list < build->centroids.count; list++)
-				normalize(centroids_get(&build->centroids, list), dimensions);
-		}
-		pfree(assignments);
-		pfree(vectors);
-	}
-	pfree(sample.vectors);
-	if (build->centroids.count < lists)
-		warn_of_little_data(build, lists);
+	INSTR_TIME_SET_CURRENT(start);
+	kmeans_train(kmeans, &build->team);
+
+	build->lists = kmeans->head->k;
+	size = (Size) build->lists * build->type.dimensions * sizeof(float);
+	build->centroids = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	memcpy(build->centroids, kmeans->centroids, size);
+	/* By which rows are assigned */
+	centroid_table_make(&kmeans->table, kmeans->table_memory, kmeans->centroids, build->lists,
+						build->type.dimensions, kmeans->head->spherical, kmeans->origin);
+
+	INSTR_TIME_SET_CURRENT(duration);
+	INSTR_TIME_SUBTRACT(duration, start);
+	ereport(DEBUG1, (errmsg_internal(
+						"k-means of index \"%s\": %u centroids, %u vectors, %u rounds, %.3f ms",
+						RelationGetRelationName(build->index), build->lists, build->trained_on,
+						kmeans->rounds, INSTR_TIME_GET_MILLISEC(duration))));
+	if (build->lists < wanted)
+		warn_of_little_data(build, wanted);
 }

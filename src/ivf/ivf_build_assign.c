@@ -1,0 +1,128 @@
+/*
+ * ivf/ivf_build_assign.c
+ *		Heap rows to lists: each row's nearest centroid, found for batches of rows.
+ *
+ * All processes of the build read the heap, each what the others leave, and put the
+ * rows into files by list (index/row_partitions.h).
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/tableam.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "ivf/ivf_build.h"
+
+/* Rows of a batch take at most this much, and are at least this many */
+#define BATCH_MEMORY (1024 * 1024)
+#define BATCH_MIN	 16
+
+void
+ivf_assigner_init(IvfAssigner *assigner)
+{
+	const IndexType *type = &assigner->type;
+	uint32 rows = Max(BATCH_MEMORY / type->vector_size, BATCH_MIN);
+
+	assigner->writer = row_partition_writer_create(
+		&assigner->shared->partitioning,
+		assigner->shared->has_files ? &assigner->shared->files : NULL, assigner->process);
+	assigner->batch = Min(centroid_search_batch(assigner->search), rows);
+	assigner->vectors =
+		MemoryContextAllocHuge(CurrentMemoryContext, (Size) assigner->batch * type->vector_size);
+	assigner->floats = MemoryContextAllocHuge(
+		CurrentMemoryContext, (Size) assigner->batch * type->dimensions * sizeof(float));
+	assigner->pointers = palloc(assigner->batch * sizeof(float *));
+	assigner->tids = palloc(assigner->batch * sizeof(ItemPointerData));
+	assigner->lists = palloc(assigner->batch * sizeof(uint32));
+	assigner->scores = palloc(assigner->batch * sizeof(float));
+}
+
+static void
+assign_batch(IvfAssigner *assigner)
+{
+	const IndexType *type = &assigner->type;
+	IvfBuildShared *shared = assigner->shared;
+	uint64 done;
+
+	CHECK_FOR_INTERRUPTS();
+	for (uint32 i = 0; i < assigner->count; i++)
+		assigner->pointers[i] =
+			index_type_as_floats(type, assigner->vectors + (Size) i * type->vector_size,
+								 assigner->floats + (Size) i * type->dimensions);
+	centroid_search_run(assigner->search, &assigner->table, assigner->pointers, assigner->count,
+						assigner->lists, assigner->scores);
+	for (uint32 i = 0; i < assigner->count; i++)
+		row_partition_writer_add(assigner->writer, assigner->lists[i], &assigner->tids[i],
+								 assigner->vectors + (Size) i * type->vector_size);
+	assigner->indexed_rows += assigner->count;
+	done = pg_atomic_add_fetch_u64(&shared->rows_done, assigner->count);
+	if (assigner->process == 0)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) done);
+	assigner->count = 0;
+}
+
+static void
+take_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
+		 void *callback_state)
+{
+	IvfAssigner *assigner = callback_state;
+	const IndexType *type = &assigner->type;
+
+	if (isnull[0] ||
+		!index_type_form_vector(type, values[0],
+								assigner->vectors + (Size) assigner->count * type->vector_size))
+		return;
+	assigner->tids[assigner->count++] = *tid;
+	if (assigner->count == assigner->batch)
+		assign_batch(assigner);
+}
+
+/* Add what this process found to the sums of all. */
+static void
+report_rows(IvfAssigner *assigner, double heap_rows)
+{
+	IvfBuildShared *shared = assigner->shared;
+	const uint32 *counts = row_partition_writer_counts(assigner->writer);
+
+	SpinLockAcquire(&shared->mutex);
+	shared->heap_rows += heap_rows;
+	shared->indexed_rows += assigner->indexed_rows;
+	for (uint32 list = 0; list < shared->partitioning.number_count; list++)
+		assigner->counts[list] += counts[list];
+	SpinLockRelease(&shared->mutex);
+}
+
+void
+ivf_assigner_run(IvfAssigner *assigner, void *table_memory)
+{
+	TableScanDesc scan = NULL;
+	double heap_rows;
+
+	/* The chunks of the job are processes: who takes two has nothing left to read */
+	if (assigner->done)
+		return;
+	assigner->done = true;
+	centroid_table_open(&assigner->table, table_memory);
+	if (assigner->scan != NULL)
+		scan = table_beginscan_parallel(assigner->heap, assigner->scan);
+	heap_rows = table_index_build_scan(assigner->heap, assigner->index, assigner->index_info, true,
+									   assigner->process == 0, take_row, assigner, scan);
+	if (assigner->count > 0)
+		assign_batch(assigner);
+	row_partition_writer_finish(assigner->writer);
+	report_rows(assigner, heap_rows);
+}
+
+void
+ivf_build_assign(IvfBuild *build)
+{
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_ASSIGNING);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
+								 (int64) build->sample.row_estimate);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+	build_team_do(&build->team, IVF_JOB_ASSIGN, (uint32) build->processes);
+	ivf_build_dismiss_team(build);
+	build->heap_rows = build->shared->heap_rows;
+	build->indexed_rows = build->shared->indexed_rows;
+}
