@@ -164,9 +164,12 @@ describe_what(Relation index, const IndexMeta *meta, InfoRow *row)
 	set_int(row, INFO_FORMAT_VERSION, meta->format_version);
 }
 
-/* What holds a row's vector in the index: a node of hnsw, an entry of ivf */
+/*
+ * What holds a row's vector in the index: a node of hnsw, an entry of ivf.  Those of ivf are counted
+ * on its pages, and stay NULL where the file is too short to have them all.
+ */
 static void
-count_nodes(Relation index, const IndexMeta *meta, InfoRow *row)
+count_nodes(Relation index, const IndexMeta *meta, BlockNumber blocks, InfoRow *row)
 {
 	int64 free = meta->free_count;
 
@@ -174,6 +177,9 @@ count_nodes(Relation index, const IndexMeta *meta, InfoRow *row)
 	{
 		IvfEntryCounts counts;
 
+		if (meta->data_block_count > 0 &&
+			storage_block_of_data_block(meta->data_block_count - 1) >= blocks)
+			return;
 		ivf_count_entries(index, &counts);
 		free = (int64) counts.freed + counts.unused;
 	}
@@ -188,7 +194,7 @@ describe_counts(Relation index, const IndexMeta *meta, InfoRow *row)
 
 	if (index->rd_rel->reltuples >= 0)
 		set_bigint(row, INFO_ROWS, (int64) index->rd_rel->reltuples);
-	count_nodes(index, meta, row);
+	count_nodes(index, meta, blocks, row);
 	set_bigint(row, INFO_VECTOR_BYTES, count_array_bytes(&meta->arrays[PAGE_ARRAY_VECTORS]));
 	set_bigint(row, INFO_CODE_BYTES,
 			   count_array_bytes(&meta->arrays[PAGE_ARRAY_CODES]) +
