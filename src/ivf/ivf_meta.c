@@ -5,12 +5,19 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "commands/defrem.h"
 #include "index/index_meta.h"
 #include "ivf/ivf.h"
 
 void
 ivf_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
 {
+	/* Centroids are means */
+	if (type->vector_type->to_floats == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("access method \"%s\" does not support type %s",
+							   get_am_name(index->rd_rel->relam), type->vector_type->name),
+						errhint("Use access method \"hnsw\".")));
 	index_meta_init(index, type, INDEX_METHOD_IVF, ivf_quantizer_option(index, type), meta);
 	page_array_init(&meta->arrays[IVF_ENTRIES], sizeof(IvfEntry), true);
 	page_array_init(&meta->arrays[IVF_EXTENTS], sizeof(IvfExtent), true);
