@@ -53,6 +53,9 @@ extern QuantizerKind index_quantizer_option(Relation index, uint32 dimensions, b
 extern StorageKind index_storage_default(void);
 extern QuantizerKind index_quantizer_default(uint32 dimensions);
 
+/* The setting vectorstore.kmeans_seed */
+extern int index_kmeans_seed(void);
+
 /*
  * A setting whose name is pgvector's (hnsw.ef_search and the like).  Both libraries may be loaded
  * into one backend, and PostgreSQL lets a name be defined once:

@@ -13,6 +13,7 @@
 #include "utils/guc.h"
 
 static int default_storage = STORAGE_BUFFER_POOL;
+static int kmeans_seed = 0;
 
 static const struct config_enum_entry storage_values[] = {
 	{"buffer_pool", STORAGE_BUFFER_POOL, false},
@@ -27,12 +28,22 @@ index_settings_define(void)
 		"vectorstore.default_storage", "Storage of indexes that do not give the option.",
 		"Affects how such indexes are read, not what is on disk.", &default_storage,
 		STORAGE_BUFFER_POOL, storage_values, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("vectorstore.kmeans_seed",
+							"Seed of the random choices that the training of lists makes.",
+							"The same seed on the same table gives the same lists.", &kmeans_seed,
+							0, 0, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 StorageKind
 index_storage_default(void)
 {
 	return (StorageKind) default_storage;
+}
+
+int
+index_kmeans_seed(void)
+{
+	return kmeans_seed;
 }
 
 /*

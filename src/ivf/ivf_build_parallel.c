@@ -65,7 +65,8 @@ begin_training(IvfBuild *build, int workers)
 	build_memory_create(&build->training, kmeans_size(count, dimensions, build->lists), SIZE_MAX,
 						workers > 0, BUILD_MEMORY_RANDOM, 0);
 	kmeans_init(&build->member.kmeans, build->training.address, build->sample.vectors, count,
-				dimensions, build->lists, is_spherical(&build->type), SEED);
+				dimensions, build->lists, is_spherical(&build->type),
+				SEED + (uint64) index_kmeans_seed());
 }
 
 static void
