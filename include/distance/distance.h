@@ -68,7 +68,9 @@ typedef float (*DistancePair)(const float *a, const float *b, uint32_t dimension
 /*
  * A batch: distances[i] = distance(query, vectors[i]) for i < count (0 is allowed). All distances
  * are written; the vectors are prefetched first, so that their cache misses overlap: give all the
- * vectors of one hop in one call. vectors[] point to float32 vectors, or to Sq8Code.
+ * vectors of one hop in one call. vectors[] point to float32 vectors, or to Sq8Code. The same two
+ * vectors give the same distance, to the last bit, wherever they stand in whichever batch: a search
+ * that goes over its candidates a second time takes up behind the last distance of the first.
  */
 typedef void (*DistanceBatch)(const float *query, const void *const *vectors, uint32_t count,
 							  uint32_t dimensions, float *distances);

@@ -37,7 +37,8 @@
  * may read so many bytes before p, but never one at p + n.
  *
  * Batches go through four vectors at a time: a load of the query serves four of them, and eight
- * independent sums keep two multiply-add units of four cycles busy.
+ * independent sums keep two multiply-add units of four cycles busy.  A group that is not full has
+ * its first vector again in the places left: terms are added in one order for all vectors.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -254,8 +255,18 @@ simd_batch(DistanceMetric metric, ElementKind kind, const void *query, const voi
 			prefetch_vectors(vectors, count, i + PREFETCH_WINDOW, GROUP, bytes);
 		simd_sum_terms_group(metric, kind, query, vectors + i, dimensions, distances + i);
 	}
-	for (; i < count; i++)
-		distances[i] = simd_sum_terms(metric, kind, query, vectors[i], dimensions);
+	if (i < count)
+	{
+		/* As a group too, so that a vector's distance does not depend on its place in a batch */
+		const void *rest[GROUP];
+		float sums[GROUP];
+
+		for (uint32_t v = 0; v < GROUP; v++)
+			rest[v] = vectors[i + v < count ? i + v : i];
+		simd_sum_terms_group(metric, kind, query, rest, dimensions, sums);
+		for (uint32_t v = 0; i < count; i++, v++)
+			distances[i] = sums[v];
+	}
 
 	if (metric == DISTANCE_INNER_PRODUCT)
 		for (i = 0; i < count; i++)

@@ -288,6 +288,50 @@ test_batch_counts(const DistanceKernels *set)
 	check_done("%s: batches of 0 to %d vectors", set->name, COUNT_MAX);
 }
 
+/* The rounding too is the same wherever a vector stands in a batch, and however long that is. */
+static void
+test_batch_places(const DistanceKernels *set)
+{
+	static const uint32_t lengths[] = {3, 17, 50, 100, 129, 768};
+	float *query = malloc(768 * sizeof(float));
+	float *array = malloc((size_t) COUNT_MAX * 768 * sizeof(float));
+
+	for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++)
+	{
+		DistanceBatch batches[] = {set->l2_squared_batch, set->negative_inner_product_batch,
+								   set->l1_batch};
+		const void *vectors[COUNT_MAX];
+		uint32_t n = lengths[l];
+
+		for (uint32_t i = 0; i < COUNT_MAX; i++)
+		{
+			fill(INPUT_UNIFORM, array + (size_t) i * n, query, n);
+			vectors[i] = array + (size_t) i * n;
+		}
+		for (int b = 0; b < 3; b++)
+		{
+			float all[COUNT_MAX];
+
+			batches[b](query, vectors, COUNT_MAX, n, all);
+			for (uint32_t first = 0; first < 5; first++)
+				for (uint32_t count = 1; count <= 9; count++)
+				{
+					float some[9];
+
+					batches[b](query, vectors + first, count, n, some);
+					for (uint32_t i = 0; i < count; i++)
+						expect(
+							some[i] == all[first + i],
+							"metric %d, length %u, %u of %u from %u: %.9g, %.9g in a batch of %d",
+							b, n, i, count, first, some[i], all[first + i], COUNT_MAX);
+				}
+		}
+	}
+	free(array);
+	free(query);
+	check_done("%s: the distance of a vector does not depend on its place in a batch", set->name);
+}
+
 static void
 test_choice(void)
 {
@@ -344,6 +388,7 @@ main(void)
 		test_batch_lengths(sets[s], INPUT_INTEGERS, memory[5], memory);
 		test_batch_lengths(sets[s], INPUT_MAGNITUDES, memory[5], memory);
 		test_batch_counts(sets[s]);
+		test_batch_places(sets[s]);
 	}
 	return checks_end();
 }
