@@ -31,6 +31,7 @@
 #include "storage/lwlock.h"
 #include "storage/smgr.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
@@ -366,5 +367,14 @@ vs_may_maintain_table(Oid table)
 
 /* Has the planner chosen the number of build workers (ii_ParallelWorkers) for our methods? */
 #define VS_PLANNER_CHOOSES_BUILD_WORKERS (PG_VERSION_NUM >= 170000)
+
+/* Maintenance of indexes goes without the caller's search path, from 17 on. */
+static inline void
+vs_restrict_search_path(void)
+{
+#if PG_VERSION_NUM >= 170000
+	RestrictSearchPath();
+#endif
+}
 
 #endif /* VECTORSTORE_COMPAT_H */

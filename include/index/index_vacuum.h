@@ -31,6 +31,6 @@ index_vacuum_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 /* amvacuumcleanup: `free_slots` of an array can be used again. */
 extern IndexBulkDeleteResult *
 index_vacuum_finish(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, PageArrayId array,
-					 uint32 free_slots);
+					uint32 free_slots);
 
 #endif

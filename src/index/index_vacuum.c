@@ -36,7 +36,7 @@ index_vacuum_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 
 IndexBulkDeleteResult *
 index_vacuum_finish(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, PageArrayId array,
-					 uint32 free_slots)
+					uint32 free_slots)
 {
 	if (stats == NULL)
 	{

@@ -95,6 +95,7 @@ scan_table(RowCheck *rows, Relation table)
 	SetUserIdAndSecContext(table->rd_rel->relowner,
 						   security_context | SECURITY_RESTRICTED_OPERATION);
 	nest_level = NewGUCNestLevel();
+	vs_restrict_search_path();
 	(void) table_index_build_range_scan(table, rows->index, BuildIndexInfo(rows->index), false,
 										false, false, rows->first, rows->end - rows->first,
 										check_row, rows, NULL);

@@ -62,3 +62,11 @@ vector_check_slot(VectorCheck *check, uint32 ordinal)
 	if (memcmp(check->code, check->expected_code, code_size) != 0)
 		check_fail(index, "The code of %s %u is not that of its vector.", check->name, ordinal);
 }
+
+void
+vector_check_pages(VectorCheck *check, uint32 ordinal)
+{
+	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, ordinal, check->vector);
+	if (!check->quantizer->exact)
+		buffer_pool_copy_slot(check->reader, PAGE_ARRAY_CODES, ordinal, check->code);
+}

@@ -7,7 +7,7 @@
  *		   one of them, every chain ends
  *		3. entries: states, row addresses; what is behind an extent's `used` was never
  *		   written
- *		4. vectors of LIVE entries, and their codes
+ *		4. vectors of LIVE entries, and their codes; the pages of all others
  *		5. the rows in the index are those of the table
  *
  * What is legitimate though odd: EMPTY and RESERVED entries among those in use (left by
@@ -148,6 +148,8 @@ check_entry(IvfCheck *check, uint32 ordinal, const IvfEntry *entry)
 				   entry->state);
 	if (entry->state == IVF_ENTRY_LIVE)
 		vector_check_slot(&check->vectors, ordinal);
+	else
+		vector_check_pages(&check->vectors, ordinal);
 }
 
 static void
