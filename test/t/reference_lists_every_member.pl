@@ -184,7 +184,7 @@ is_empty('documented settings exist', grep { !exists $is_setting{$_} } keys %set
 
 # ---------------------------------------------------------------- options
 
-# Each documented value is accepted, the next one is not.
+# Each documented value is accepted, the next one is not; and no option in the sources is left out.
 my %needs = ('m=100' => 'ef_construction = 1000', 'ef_construction=4' => 'm = 2', 'warmup=lock' => 'storage = mmap');
 $node->safe_psql('postgres', 'CREATE TABLE options (v vector(3))');
 
@@ -211,6 +211,11 @@ for my $option (@options)
 cmp_ok(scalar @options, '>=', 5, 'there are options');
 is_empty('documented values of options are accepted', @refused);
 is_empty('other values are not', @accepted);
+
+my @sources = map { slurp_file($_) } glob("$top/src/*/*.c");
+my %in_sources = map { $_ => 1 } map { /add_\w+_reloption\(\s*[\w>-]+,\s*"(\w+)"/g } @sources;
+my %in_reference = map { $_->{name} => 1 } @options;
+is_deeply([ sort keys %in_reference ], [ sort keys %in_sources ], 'every option in the sources is documented');
 
 # ---------------------------------------------------------------- pgvector
 
