@@ -37,8 +37,13 @@ my @different = (
 	},
 	{
 		expression => qr/^try_index/,
-		ours => qr/^42704 operator class "(?:sparsevec_\w+|halfvec\w+|bit\w+)" does not exist/,
+		ours => qr/^42704 operator class "sparsevec_\w+" does not exist/,
 		reason => 'not there yet',
+	},
+	{
+		expression => qr/^try_index\('varbit'/,
+		ours => qr/^22023 column does not have dimensions/,
+		reason => 'values of bit varying are indexed too, where they have the same length',
 	},
 );
 

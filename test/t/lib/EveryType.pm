@@ -217,6 +217,7 @@ sub check_searches
 	{
 		my $value = sample($class->{type});
 		my $order = "v $class->{operator} q LIMIT 10";
+		my $operator_in_format = $class->{operator} =~ s/%/%%/gr;
 		my ($status, undef, $errors) = $node->psql($database, qq(
 			SET $METHOD{ $class->{method} }{effort};
 			SET plan_cache_mode = force_custom_plan;
@@ -232,11 +233,13 @@ sub check_searches
 					q := (SELECT $value FROM (SELECT number AS id) s);
 					SET LOCAL enable_seqscan = off;
 					SET LOCAL enable_indexscan = on;
-					EXECUTE format('EXPLAIN (FORMAT json) SELECT FROM $class->{name} ORDER BY v $class->{operator} %L LIMIT 10', q) INTO plan;
+					EXECUTE format('EXPLAIN (FORMAT json) SELECT FROM $class->{name} ORDER BY v $operator_in_format %L LIMIT 10', q) INTO plan;
 					IF plan !~ '"$class->{name}_index"' THEN
 						RAISE 'the index is not used: %', plan;
 					END IF;
 					by_index := ARRAY(SELECT round((v $class->{operator} q)::numeric, 5) FROM $class->{name} ORDER BY $order);
+					-- Indexed halfs that were normalized are rounded, which may turn round near neighbors.
+					by_index := ARRAY(SELECT d FROM unnest(by_index) d ORDER BY d);
 					SET LOCAL enable_seqscan = on;
 					SET LOCAL enable_indexscan = off;
 					exact := ARRAY(SELECT round((v $class->{operator} q)::numeric, 5) FROM $class->{name} ORDER BY $order);
