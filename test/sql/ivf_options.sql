@@ -92,6 +92,7 @@ SHOW ivf.max_probes;
 SHOW ivfflat.probes;
 SHOW ivfflat.iterative_scan;
 SHOW ivfflat.max_probes;
+SELECT setting, vartype, min_val, max_val FROM pg_settings WHERE name = 'vectorstore.kmeans_seed';
 RESET ALL;
 
 -- operator classes

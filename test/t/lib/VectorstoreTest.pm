@@ -40,7 +40,7 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(
   new_cluster configure
   load_vectors query_vectors create_items copy_vectors install_checks
-  create_index create_index_command set_storage effort storages slots_have_lists
+  create_index create_index_command set_storage effort storages slots_have_lists slow_phases
   index_info settle
   is_right search_ids lost_rows check_index
   index_file index_file_blocks buffered_array_blocks mapped_files backend_pid
@@ -65,16 +65,19 @@ my %METHOD = (
 			thorough => 'hnsw.ef_search = 200',
 			exhaustive => 'hnsw.ef_search = 1000',
 		},
+		slow_phases => [ 'building graph', 'loading vectors' ],
 		# Any row may take the slot of any other.
 		slots_have_lists => 0,
 	},
 	ivf => {
 		options => 'lists = 30',
+		slow_options => 'lists = 1000',
 		effort => {
 			normal => 'ivf.probes = 10',
 			thorough => 'ivf.probes = 20',
-			exhaustive => 'ivf.probes = 30',
+			exhaustive => 'ivf.probes = 32768',
 		},
+		slow_phases => [ 'performing k-means', 'assigning tuples' ],
 		# A row takes a slot of the list that it belongs to.
 		slots_have_lists => 1,
 	},
@@ -84,7 +87,7 @@ my %METHOD = (
 		effort => {
 			normal => 'ivfflat.probes = 10',
 			thorough => 'ivfflat.probes = 20',
-			exhaustive => 'ivfflat.probes = 30',
+			exhaustive => 'ivfflat.probes = 32768',
 		},
 		slots_have_lists => 1,
 	},
@@ -97,6 +100,8 @@ sub method { return $METHOD{$method} // die "unknown index method $method"; }
 sub effort { return method()->{effort}{ $_[0] } // die "unknown effort $_[0]"; }
 sub storages { return @storages; }
 sub slots_have_lists { return method()->{slots_have_lists}; }
+# Phases of a build with more_effort that last long enough to be seen
+sub slow_phases { return @{ method()->{slow_phases} }; }
 
 # ---------------------------------------------------------------- servers
 
