@@ -8,9 +8,9 @@
  *		float4 values[nnz]
  *
  * Indices count from 0 (in text from 1), ascend and are below dim; values are finite and not zero.
- * Input functions, casts and arithmetic keep that true.  DatumGetSparsevecP checks that the length
- * agrees with nnz, so that a damaged row is an ERROR and not a read past its end; who writes to a
- * place that an index names goes through sparsevec_to_floats, which checks the indices.
+ * Input functions, casts and arithmetic keep that true.  DatumGetSparsevecP checks the header, so
+ * that a damaged row is an ERROR and not a read past its end; who writes to a place that an index
+ * names goes through sparsevec_to_floats, which checks the indices.
  */
 #ifndef TYPES_SPARSEVEC_H
 #define TYPES_SPARSEVEC_H
@@ -82,7 +82,9 @@ DatumGetSparsevecP(Datum value)
 	Sparsevec *sparsevec = (Sparsevec *) PG_DETOAST_DATUM(value);
 	Size size = VARSIZE(sparsevec);
 
-	if (unlikely(size < sparsevec_size(0) || sparsevec->dim < 1 || sparsevec->nnz < 0 ||
+	if (unlikely(size < sparsevec_size(0) || sparsevec->dim < 1 ||
+				 sparsevec->dim > SPARSEVEC_MAX_DIM || sparsevec->nnz < 0 ||
+				 sparsevec->nnz > Min(SPARSEVEC_MAX_NNZ, sparsevec->dim) ||
 				 size != sparsevec_size(sparsevec->nnz)))
 		sparsevec_report_corrupt(sparsevec);
 	return sparsevec;
