@@ -10,8 +10,8 @@ export PG_CONFIG
 .DEFAULT_GOAL := all
 
 # Targets of ours that must run before PGXS can be read (or that it would define itself).
-OWN_GOALS := help setup demo bench lint format \
-	check check-unit check-regress check-isolation check-tap check-clients
+OWN_GOALS := help setup demo bench fuzz lint format \
+	check check-unit check-fuzz check-regress check-isolation check-tap check-clients
 BUILD_GOALS := $(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all))
 
 ifneq ($(BUILD_GOALS),)
@@ -50,7 +50,7 @@ $(OBJS): Makefile
 endif
 
 # Passed on to the scripts; see the head of each for what it takes.
-export TESTS METHODS JOBS SANITIZE KEEP ACCEPT BASE QUERY GT METRIC EF M EF_CONSTRUCTION MAINTENANCE_WORK_MEM
+export TESTS METHODS JOBS SANITIZE INPUTS SEED KEEP ACCEPT BASE QUERY GT METRIC EF M EF_CONSTRUCTION MAINTENANCE_WORK_MEM
 export WORKERS LISTS PROBES SHARED_BUFFERS OUT ROUNDS CONFIGS ROWS GROW
 
 ifeq ($(BUILD_GOALS),)
@@ -64,6 +64,8 @@ help:
 #: make demo            build, start a throwaway server, index real vectors in both storages, compare
 #: make check           every test on throwaway servers; the last line counts them
 #: make check-unit      distance kernels and quantizers outside of the server (SANITIZE=1: with ASan and UBSan)
+#: make check-fuzz      every function of the types on 200,000 inputs by chance, with ASan and UBSan
+#: make fuzz            the same on 10,000,000 inputs (INPUTS=n, SEED=n)
 #: make check-regress   the SQL surface (TESTS="a b" for some)
 #: make check-isolation concurrent sessions
 #: make check-tap       crash, replication, storage, recall, for hnsw and ivf (TESTS=test/t/x.pl for one,
@@ -80,10 +82,14 @@ setup:
 	@test/setup.sh check clients bench lint
 
 check:
-	@test/check.sh unit regress isolation tap clients
+	@test/check.sh unit fuzz regress isolation tap clients
 
-check-unit check-regress check-isolation check-tap check-clients:
+check-unit check-fuzz check-regress check-isolation check-tap check-clients:
 	@test/check.sh $(@:check-%=%)
+
+fuzz: export INPUTS ?= 10000000
+fuzz:
+	@test/check.sh fuzz
 
 demo:
 	@test/demo/run.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests: check.sh KIND...   (unit, regress, isolation, tap, clients)
+# Runs the tests: check.sh KIND...   (unit, fuzz, regress, isolation, tap, clients)
 #
 # Everything runs on throwaway servers out of a private copy of the PostgreSQL installation, on a
 # copy of the test files that the servers' user can read.  The last line of the output is
@@ -12,6 +12,7 @@
 #   CLIENT_EXTENSION=vector   the tests of clients against pgvector, to see that they ask the same
 #   JOBS=2        TAP files run at the same time (default: the number of processors, at most 4)
 #   SANITIZE=1    unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
+#   INPUTS=n      inputs of the fuzz test (default: 200000), SEED=n their seed (default: 1)
 #   KEEP=1        keep the temporary directory with the servers' logs
 #   ACCEPT=1      take the output of the regress and isolation tests as the expected one; then
 #                 read the difference in git before you believe it
@@ -96,6 +97,30 @@ check_unit()
 		record_tap "$binary.log" "unit/$(basename "$test" .c)" $status
 		[ $status = 0 ] || show_failure "$binary.log" 60
 	done
+}
+
+# The SQL functions of the types on inputs by chance, without the server but for its headers and what
+# it shares with its clients.
+check_fuzz()
+{
+	local binary=$work/types_fuzz status=0
+	local -a flags=(-std=gnu11 -O1 -g -Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing
+		-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+		-D_GNU_SOURCE -DUSE_ASSERT_CHECKING -rdynamic
+		-I"$repo/include" -I"$repo/test/fuzz" -isystem "$("$PG_CONFIG" --includedir-server)")
+	local -a libraries=(-L"$("$PG_CONFIG" --pkglibdir)" -L"$("$PG_CONFIG" --libdir)"
+		-lpgcommon -lpgport -lm -lpthread -ldl)
+	"${CC:-gcc}" "${flags[@]}" -o "$binary" "$repo"/test/fuzz/*.c "$repo"/src/types/*.c \
+		"$repo"/src/distance/*.c "${libraries[@]}" >"$binary.log" 2>&1 || status=$?
+	[ $status != 0 ] ||
+		timeout 7200 "$binary" "$repo"/sql/vectorstore--0.1.0.sql "${INPUTS:-200000}" "${SEED:-1}" \
+			>>"$binary.log" 2>&1 || status=$?
+	record_tap "$binary.log" fuzz/types $status
+	if [ $status = 0 ]; then
+		tail -n 1 "$binary.log"
+	else
+		show_failure "$binary.log" 60
+	fi
 }
 
 # Outcomes out of what pg_regress and pg_isolation_regress print, up to 15 and from 16 on.
@@ -313,7 +338,7 @@ check_clients()
 kinds=("$@")
 needs_server=no
 for kind in "${kinds[@]}"; do
-	[ "$kind" = unit ] || needs_server=yes
+	[ "$kind" = unit ] || [ "$kind" = fuzz ] || needs_server=yes
 done
 
 if [ $needs_server = yes ]; then
