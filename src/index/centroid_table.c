@@ -17,7 +17,8 @@
 
 /* Fewer centroids than this stand in one group */
 #define GROUPED_MIN 2048
-/* Groups that are searched */
+/* Groups that are searched (10,000 lists on sift, 100 groups: with 48 of them, in triple the time,
+ * recall@10 of a search was 0.004 to 0.007 higher) */
 #define GROUP_PROBES 16
 /* Rounds in which the groups' means settle */
 #define GROUP_ROUNDS 4

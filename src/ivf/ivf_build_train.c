@@ -24,7 +24,8 @@
 #define SAMPLE_ROWS_PER_LIST 64
 #define SAMPLE_ROWS_MIN		 16384
 /* More than the estimate says, in case it is too low */
-#define ESTIMATE_SLACK 1.5
+#define ESTIMATE_SLACK		1.25
+#define ESTIMATE_SLACK_ROWS 1024
 
 /* With lists = 0: the square root of the number of rows, where the centroids of all lists are about
  * as many as the rows of one. */
@@ -64,7 +65,7 @@ ivf_build_take_sample(IvfBuild *build, int workers)
 	row_sample_begin(sample, build->heap, build->index, build->index_info, &build->type);
 	build->lists = choose_list_count(build->index, sample->row_estimate);
 	wanted = Max((double) build->lists * SAMPLE_ROWS_PER_LIST, SAMPLE_ROWS_MIN);
-	wanted = Min(wanted, sample->row_estimate * ESTIMATE_SLACK + SAMPLE_ROWS_MIN);
+	wanted = Min(wanted, sample->row_estimate * ESTIMATE_SLACK + ESTIMATE_SLACK_ROWS);
 
 	build_memory_create(&build->sample_memory,
 						(Size) wanted * build->type.dimensions * sizeof(float),
