@@ -237,8 +237,12 @@ ivf_count_entries(Relation index, IvfEntryCounts *counts)
 {
 	StorageReader *reader = storage_reader_begin(index, STORAGE_BUFFER_POOL, NULL);
 	uint32 extent_count;
-	IvfExtent *extents = ivf_read_all_extents(reader, &extent_count);
+	IvfExtent *extents;
+	IndexType type;
 
+	index_type_get(index, &type);
+	ivf_meta_check(index, &type, reader->meta);
+	extents = ivf_read_all_extents(reader, &extent_count);
 	*counts = (IvfEntryCounts){0};
 	for (uint32 at = 0; at < extent_count; at++)
 	{

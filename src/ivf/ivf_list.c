@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "ivf/ivf_list.h"
+#include "miscadmin.h"
 
 /* Distances of a batch of centroids, in a section that may be left */
 typedef struct CentroidSection
@@ -60,6 +61,8 @@ measure_batch(StorageReader *reader, const float *vector, uint32 first, uint32 c
 		.distances = distances,
 	};
 
+	/* Centroids of many lists are as large as an index, and may have to come from the disk. */
+	CHECK_FOR_INTERRUPTS();
 	storage_read_run(reader, IVF_CENTROIDS, first, count, slots, measure_centroids, &section);
 	for (uint32 i = 0; i < count; i++)
 	{
@@ -138,6 +141,7 @@ ivf_copy_centroids(StorageReader *reader, float *centroids)
 
 	for (uint32 first = 0; first < list_count; first += STORAGE_MAX_BATCH)
 	{
+		CHECK_FOR_INTERRUPTS();
 		section.count = Min(list_count - first, STORAGE_MAX_BATCH);
 		section.copies = centroids + (Size) first * section.dimensions;
 		for (uint32 i = 0; i < section.count; i++)

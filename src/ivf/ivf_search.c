@@ -134,6 +134,7 @@ scan_lists(IvfSearch *search)
 		{
 			IvfExtent extent;
 
+			CHECK_FOR_INTERRUPTS();
 			ivf_read_extent(search->reader, slot, list, &extent);
 			if (seen++ > 0)
 				prefetch_extent(search, &extent);
@@ -203,6 +204,8 @@ rerank_chunk(IvfSearch *search)
 	float distances[CHUNK_SIZE];
 	DistanceSection section = {.search = search, .slots = slots, .distances = distances};
 
+	/* Where codes tell little, one row takes the vectors of all candidates. */
+	CHECK_FOR_INTERRUPTS();
 	if (!take_chunk(search))
 		return false;
 	section.count = search->chunk_count;

@@ -130,6 +130,19 @@ is_found('more lists than extents', sub { set_u32(meta($meta_lists), $extent_cou
 is_found('more extents than there is room for', sub { set_u32(meta($meta_extent_count), 1 << 30); },
 	qr/metapage of index "items_index" does not fit the index/);
 
+# Who counts entries without a look at them believes the metapage no more than the check does.
+read_pristine();
+set_u32(meta($meta_extent_count), 1 << 30);
+start_with_bytes();
+for my $command ('VACUUM items', "SELECT vectorstore_index_info('items_index')")
+{
+	my ($status, undef, $errors) = $node->psql('postgres', $command);
+	ok($status != 0 && $errors =~ qr/metapage of index "items_index" does not fit the index/,
+		"more extents than there is room for: $command")
+	  or diag("status $status: $errors");
+}
+$node->stop('immediate');
+
 # Hints may be wrong either way: nothing is lost by them, and the check does not mind.
 read_pristine();
 for my $extent (0 .. $extent_count - 1)
