@@ -69,8 +69,4 @@ hnsw_node_is_linkable(const HnswNode *node, int level)
 		   (node->flags & HNSW_NODE_CONTINUATION) == 0;
 }
 
-/* Copy the stored vectors of `count` ordinals to `vectors`, one behind the other. */
-extern void
-hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, char *vectors);
-
 #endif

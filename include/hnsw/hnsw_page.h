@@ -2,10 +2,12 @@
  * hnsw/hnsw_page.h
  *		What an hnsw index keeps in its page arrays and in the metapage.
  *
- *		PAGE_ARRAY_VECTORS    raw float32 vectors (normalised for cosine)
+ *		PAGE_ARRAY_VECTORS    vectors as their type stores them (normalized for cosine)
  *		PAGE_ARRAY_CODES      their codes, unless quantizer = none
  *		HNSW_NODES            a node for each ordinal: level-0 neighbors, heap TIDs
  *		HNSW_UPPER            neighbors of the levels above 0
+ *		HNSW_LONG             vectors that are longer than their slots, where vectors
+ *		                      differ in size (hnsw/hnsw_vector.h)
  *
  * A node slot (16 + 8m + 60 bytes, rounded up to 4):
  *
@@ -28,11 +30,13 @@
 #ifndef HNSW_HNSW_PAGE_H
 #define HNSW_HNSW_PAGE_H
 
+#include "index/vector_type.h"
 #include "storage/itemptr.h"
 #include "storage/metapage.h"
 
 #define HNSW_NODES PAGE_ARRAY_METHOD_0
 #define HNSW_UPPER PAGE_ARRAY_METHOD_1
+#define HNSW_LONG  PAGE_ARRAY_METHOD_2
 
 #define HNSW_NODE_TIDS 10
 #define HNSW_MAX_LEVEL 30 /* levels are drawn below this; m >= 2 */
@@ -75,6 +79,13 @@ typedef struct HnswUpper
 	uint32 neighbors[FLEXIBLE_ARRAY_MEMBER]; /* m */
 } HnswUpper;
 
+typedef struct HnswLongVector
+{
+	uint32 owner; /* the node's ordinal */
+	uint32 unused;
+	VaryingVector vector; /* and what is behind its header */
+} HnswLongVector;
+
 /* In IndexMeta.method_meta */
 typedef struct HnswMeta
 {
@@ -83,6 +94,7 @@ typedef struct HnswMeta
 	uint32 entry; /* ordinal of the entry point, INVALID_ORDINAL = empty index */
 	uint32 entry_level;
 	uint32 upper_count; /* slots of HNSW_UPPER handed out */
+	uint32 long_count;	/* slots of HNSW_LONG handed out */
 } HnswMeta;
 
 static inline HnswMeta *

@@ -14,8 +14,9 @@
 typedef struct HnswSearch
 {
 	StorageReader *reader;
-	IndexType type;
-	const void *vector; /* the query, as vectors are stored */
+	IndexType type;		/* vector_size is that of slots */
+	const void *vector; /* the query, as vectors are stored, of type.query_size bytes */
+	void *long_vector; /* room for one that is longer than its slot; NULL as long as none was met */
 	const QuantizerRoutine *quantizer;
 	QuantizerQuery *query;
 	PageArrayId walk_array; /* the array that the walk reads: codes or vectors */
@@ -46,8 +47,8 @@ typedef struct HnswSearch
 } HnswSearch;
 
 /* Prepare; memory in the current context.  `vector` must outlive the search. */
-extern void hnsw_search_begin(HnswSearch *search, StorageReader *reader, const void *vector,
-							  uint32 max_ef, bool follow_chains);
+extern void hnsw_search_begin(HnswSearch *search, StorageReader *reader, const IndexType *type,
+							  const void *vector, uint32 max_ef, bool follow_chains);
 
 /*
  * From the entry point down to (and not including) level `level`, one nearest node at a time

@@ -36,6 +36,8 @@ extern void vector_check_begin(VectorCheck *check, StorageReader *reader, const 
 
 /* The vector of a slot in use is finite and, for cosine, normalized; its code is that vector's. */
 extern void vector_check_slot(VectorCheck *check, uint32 ordinal);
+/* The same of check->vector, which the caller has copied. */
+extern void vector_check_copy(VectorCheck *check, uint32 ordinal);
 
 /* The pages of a slot that scans read although it holds no row are there. */
 extern void vector_check_pages(VectorCheck *check, uint32 ordinal);

@@ -25,7 +25,8 @@ typedef struct IndexType
 	const VectorTypeRoutine *vector_type;
 	DistanceMetric metric; /* DISTANCE_COSINE where vectors are normalized */
 	uint32 dimensions;
-	uint32 vector_size; /* bytes of a stored vector */
+	uint32 vector_size; /* bytes of a stored vector, of a varying one at most */
+	uint32 query_size;	/* the same of the first operand of a distance: a query may be larger */
 	Oid collation;
 } IndexType;
 
@@ -58,6 +59,22 @@ index_type_as_floats(const IndexType *type, const void *vector, float *floats)
 		return vector;
 	type->vector_type->to_floats(vector, type->dimensions, floats);
 	return floats;
+}
+
+/* Bytes in use of a formed vector. */
+static inline uint32
+index_type_used_size(const IndexType *type, const void *vector)
+{
+	return type->vector_type->varying ? ((const VaryingVector *) vector)->size : type->vector_size;
+}
+
+/* Whether two vectors in memory are the same. */
+static inline bool
+index_type_equals(const IndexType *type, const void *a, const void *b)
+{
+	uint32 size = index_type_used_size(type, a);
+
+	return size == index_type_used_size(type, b) && memcmp(a, b, size) == 0;
 }
 
 /* Between two stored vectors. */

@@ -29,6 +29,16 @@ typedef enum VectorTypeKind
 
 #define VECTOR_TYPE_COUNT 4
 
+/*
+ * Vectors of some types differ in size ("varying").  A stored vector of these begins with this
+ * header.
+ */
+typedef struct VaryingVector
+{
+	uint32 size;	  /* bytes, this header among them */
+	uint32 elsewhere; /* the index method's, in a slot; 0 in memory */
+} VaryingVector;
+
 /* index/index_type.h */
 struct IndexType;
 
@@ -38,8 +48,9 @@ typedef struct VectorTypeRoutine
 	const char *name;	   /* as in SQL */
 	uint32 max_dimensions; /* that an index takes */
 	bool quantizable;	   /* codes can be made of to_floats */
+	bool varying;		   /* slots begin with VaryingVector */
 
-	/* Bytes of a vector in its slot. */
+	/* Bytes of a stored vector; of the largest one that an index takes, if they are varying. */
 	uint32 (*slot_size)(uint32 dimensions);
 
 	/*
@@ -50,6 +61,12 @@ typedef struct VectorTypeRoutine
 	 */
 	bool (*form)(Datum value, uint32 dimensions, bool normalize, void *slot);
 
+	/*
+	 * The same for the query of a search, which may be larger than any vector of an index: palloc'd,
+	 * with its size.  NULL where form() will do.
+	 */
+	void *(*form_query)(Datum value, uint32 dimensions, bool normalize, uint32 *size);
+
 	/* As float32, `dimensions` of them: for quantizers and centroids.  NULL: can't be had. */
 	void (*to_floats)(const void *slot, uint32 dimensions, float *floats);
 
@@ -57,9 +74,15 @@ typedef struct VectorTypeRoutine
 	float (*distance)(const struct IndexType *type, const void *a, const void *b);
 	void (*distances)(const struct IndexType *type, const void *query, const void *const *slots,
 					  uint32 count, float *distances);
+
+	/* What is wrong with a stored vector, "has ..."; NULL if nothing.  NULL: look at to_floats. */
+	const char *(*find_fault)(const struct IndexType *type, const void *slot);
 } VectorTypeRoutine;
 
 /* The routine of a kind; NULL for an unknown number (a corrupt or newer metapage). */
 extern const VectorTypeRoutine *vector_type_routine(int kind);
+
+/* index/sparse_vector_type.c */
+extern const VectorTypeRoutine sparse_vector_type_routine;
 
 #endif

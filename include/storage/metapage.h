@@ -40,7 +40,7 @@ typedef enum PageArrayId
 	PAGE_ARRAY_CODES = 1,	   /* quantized codes; absent with quantizer none */
 	PAGE_ARRAY_METHOD_0 = 2,   /* hnsw: nodes */
 	PAGE_ARRAY_METHOD_1 = 3,   /* hnsw: neighbors of upper levels */
-	PAGE_ARRAY_METHOD_2 = 4,   /* unused by hnsw */
+	PAGE_ARRAY_METHOD_2 = 4,   /* hnsw: vectors longer than their slots */
 	PAGE_ARRAY_PARAMETERS = 5, /* a quantizer's trained parameters */
 	PAGE_ARRAY_COUNT = 6
 } PageArrayId;

@@ -26,6 +26,7 @@ hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const Ind
 					   FileMap *map, const void *parameters)
 {
 	source->type = *type;
+	source->type.vector_size = source->type.query_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
 	source->ef_construction = hnsw_meta((IndexMeta *) meta)->ef_construction;
 	source->quantizer = quantizer_routine((QuantizerKind) meta->quantizer);
 	source->parameters = parameters;

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "hnsw/hnsw_build.h"
+#include "hnsw/hnsw_vector.h"
 #include "index/locality.h"
 #include "index/row_sort.h"
 
@@ -33,6 +34,7 @@ typedef struct LoadState
 	HnswBuild *build;
 	Locality locality;
 	RowSort *sort;
+	uint32 largest; /* vector, in bytes */
 	void *vector;
 	float *floats; /* the vector's, where it is something else */
 } LoadState;
@@ -42,21 +44,16 @@ train_locality(HnswBuild *build, Locality *locality)
 {
 	Size size = build->type.dimensions * sizeof(float);
 	RowSample sample;
-	float *vectors = NULL;
 	Size memory = Min((Size) maintenance_work_mem * 1024 / SAMPLE_MEMORY_SHARE, SAMPLE_MEMORY_MAX);
+	uint32 capacity = (uint32) Max(Min((Size) SAMPLE_ROWS, memory / size), 1);
+	float *vectors;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_CLUSTERING);
 	row_sample_begin(&sample, build->heap, build->index, build->index_info, &build->type);
-	if (build->type.vector_type->to_floats != NULL)
-	{
-		uint32 capacity = (uint32) Max(Min((Size) SAMPLE_ROWS, memory / size), 1);
-
-		vectors = MemoryContextAllocHuge(CurrentMemoryContext, capacity * size);
-		row_sample_take(&sample, capacity, vectors);
-	}
+	vectors = MemoryContextAllocHuge(CurrentMemoryContext, capacity * size);
+	row_sample_take(&sample, capacity, vectors);
 	locality_train(locality, &sample, build->type.dimensions);
-	if (vectors != NULL)
-		pfree(vectors);
+	pfree(vectors);
 }
 
 /* The place of a row's vector in locality order */
@@ -77,10 +74,13 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 {
 	LoadState *state = callback_state;
 	HnswBuild *build = state->build;
+	uint32 size;
 
 	if (isnull[0] || !index_type_form_vector(&build->type, values[0], state->vector))
 		return;
-	row_sort_add(state->sort, row_cell(state), state->vector, tid);
+	size = index_type_used_size(&build->type, state->vector);
+	state->largest = Max(state->largest, size);
+	row_sort_add_sized(state->sort, row_cell(state), state->vector, size, tid);
 	build->indexed_rows += 1;
 	if (fmod(build->indexed_rows, PROGRESS_INTERVAL) == 0)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->indexed_rows);
@@ -154,12 +154,15 @@ hnsw_build_load(HnswBuild *build)
 	Size used;
 	int left;
 
-	train_locality(build, &state.locality);
+	if (build->type.vector_type->to_floats != NULL)
+	{
+		train_locality(build, &state.locality);
+		state.floats = palloc(build->type.dimensions * sizeof(float));
+	}
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_LOADING_VECTORS);
 	used = MemoryContextMemAllocated(context, true) / 1024;
 	state.vector = palloc(build->type.vector_size);
-	state.floats = palloc(build->type.dimensions * sizeof(float));
 	left = maintenance_work_mem - (int) Min(used, (Size) maintenance_work_mem);
 	state.sort = row_sort_begin(build->type.vector_size, Max(left, SORT_MEMORY_MIN));
 	build->heap_rows = table_index_build_scan(build->heap, build->index, build->index_info, true,
@@ -170,6 +173,9 @@ hnsw_build_load(HnswBuild *build)
 	/* The file outlives this context */
 	MemoryContextSwitchTo(old_context);
 	build->nodes = BufFileCreateTemp(false);
+	if (build->type.vector_type->varying)
+		page_array_init(&build->meta->arrays[PAGE_ARRAY_VECTORS],
+						hnsw_vector_slot_size(&build->type, state.largest), false);
 	write_nodes(build, state.sort);
 	row_sort_end(state.sort);
 	MemoryContextDelete(context);

@@ -26,6 +26,7 @@
 
 #include "hnsw/hnsw_check.h"
 #include "hnsw/hnsw_node.h"
+#include "hnsw/hnsw_vector.h"
 #include "index/check.h"
 #include "miscadmin.h"
 
@@ -84,7 +85,11 @@ check_meta(HnswCheck *check)
 			 meta->element_type, meta->metric, meta->dimensions,
 			 (unsigned) check->type.vector_type->kind, (unsigned) check->type.metric,
 			 check->type.dimensions);
-	check_slot_size(check, PAGE_ARRAY_VECTORS, check->type.vector_size, "vectors");
+	if (!check->type.vector_type->varying)
+		check_slot_size(check, PAGE_ARRAY_VECTORS, check->type.vector_size, "vectors");
+	else if (hnsw->long_count > meta->arrays[HNSW_LONG].capacity)
+		fail(check, "The metapage counts %u long vectors, there is room for %u.", hnsw->long_count,
+			 meta->arrays[HNSW_LONG].capacity);
 	check_slot_size(check, HNSW_NODES, hnsw_node_size(hnsw->m), "graph nodes");
 	check_slot_size(check, HNSW_UPPER, hnsw_upper_size(hnsw->m), "upper levels");
 	if (meta->quantizer != QUANTIZER_NONE)
@@ -267,8 +272,8 @@ check_next(HnswCheck *check, uint32 ordinal, uint32 next)
 		fail(check, "Continuation %u follows node %u and another one.", next, ordinal);
 	check->nodes[next] |= NODE_FOLLOWS_ANOTHER;
 
-	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, next, check->next_vector);
-	if (memcmp(check->vectors.vector, check->next_vector, check->type.vector_size) != 0)
+	hnsw_read_vector_current(check->reader, &check->type, next, check->next_vector);
+	if (!index_type_equals(&check->type, check->vectors.vector, check->next_vector))
 		fail(check, "Node %u is followed by node %u, which has another vector.", ordinal, next);
 }
 
@@ -291,7 +296,8 @@ check_live_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 			fail(check, "Node %u has %u neighbors on level %d.", ordinal, slot.upper.count, level);
 		check_edges(check, ordinal, level, slot.upper.count, slot.upper.neighbors);
 	}
-	vector_check_slot(&check->vectors, ordinal);
+	hnsw_read_vector_current(check->reader, &check->type, ordinal, check->vectors.vector);
+	vector_check_copy(&check->vectors, ordinal);
 	check_next(check, ordinal, node->next);
 }
 

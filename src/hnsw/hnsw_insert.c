@@ -31,6 +31,7 @@
 
 #include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_search.h"
+#include "hnsw/hnsw_vector.h"
 #include "index/index_insert.h"
 
 /* Nodes of a chain of equal vectors that an insert tries for room */
@@ -132,10 +133,9 @@ static bool
 join_equal_node(HnswInsert *insert, uint32 *equal)
 {
 	HnswSearch *search = &insert->search;
-	Size size = insert->type->vector_size;
 	float self = index_type_distance(insert->type, insert->vector, insert->vector);
 	float tolerance = fabsf(self) * 1e-4f;
-	char *other = palloc(MAXALIGN(size));
+	void *other = palloc(insert->type->vector_size);
 
 	for (uint32 i = 0; i < search->result_count; i++)
 	{
@@ -148,8 +148,8 @@ join_equal_node(HnswInsert *insert, uint32 *equal)
 		 * From shared buffers: a LIVE node's vector does not change, and no node is freed while
 		 * this insert holds the insert lock, so it can't be another's by the time of add_tid.
 		 */
-		buffer_pool_copy_slot(insert->reader, PAGE_ARRAY_VECTORS, ordinal, other);
-		if (memcmp(other, insert->vector, size) != 0)
+		hnsw_read_vector_current(insert->reader, insert->type, ordinal, other);
+		if (!index_type_equals(insert->type, other, insert->vector))
 			continue;
 		if (add_tid_to_chain(insert, ordinal))
 			return true;
@@ -311,7 +311,7 @@ write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const Hn
 	const IndexMeta *meta = insert->reader->meta;
 	HnswSlot slot;
 
-	index_write_vector(insert->reader, insert->type, NULL, ordinal, insert->vector);
+	hnsw_write_vector(insert->reader, insert->type, ordinal, insert->vector);
 	for (int at = 1; at <= level; at++)
 	{
 		memset(&slot, 0, sizeof(slot));
@@ -511,7 +511,8 @@ insert_vector(const IndexInsertRow *row)
 	hnsw_meta_check(index, type, insert.reader->meta);
 	insert.m = hnsw_meta(insert.reader->meta)->m;
 	insert.ef_construction = (uint32) hnsw_ef_construction_option(index);
-	hnsw_search_begin(&insert.search, insert.reader, insert.vector, insert.ef_construction, false);
+	hnsw_search_begin(&insert.search, insert.reader, type, insert.vector, insert.ef_construction,
+					  false);
 
 	level = hnsw_draw_level(pg_prng_double(&pg_global_prng_state), insert.m);
 	find_candidates(&insert, level);

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 
 #include "hnsw/hnsw_link.h"
+#include "hnsw/hnsw_vector.h"
 #include "index/index_meta.h"
 
 void
@@ -60,10 +61,10 @@ hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
 	reserve(linker, count);
 	if (base == NULL)
 	{
-		hnsw_read_vectors(linker->reader, &base_ordinal, 1, linker->base);
+		hnsw_read_vectors(linker->reader, &linker->type, &base_ordinal, 1, linker->base);
 		base = linker->base;
 	}
-	hnsw_read_vectors(linker->reader, ordinals, count, linker->vectors);
+	hnsw_read_vectors(linker->reader, &linker->type, ordinals, count, linker->vectors);
 
 	/* While candidates are sorted, `ordinal` is their place in `ordinals` and `vectors`. */
 	candidates = linker->candidates;

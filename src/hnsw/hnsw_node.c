@@ -227,39 +227,3 @@ hnsw_replace_next(StorageReader *reader, uint32 ordinal, uint32 expected, uint32
 	UnlockReleaseBuffer(buffer);
 	return unchanged;
 }
-
-/* Vectors of one batch, copied in a section that may be left */
-typedef struct VectorCopy
-{
-	const void **slots;
-	uint32 count;
-	Size size;
-	char *vectors;
-} VectorCopy;
-
-static void
-copy_vectors(void *argument)
-{
-	const VectorCopy *copy = argument;
-
-	for (uint32 i = 0; i < copy->count; i++)
-		memcpy(copy->vectors + i * copy->size, copy->slots[i], copy->size);
-}
-
-void
-hnsw_read_vectors(StorageReader *reader, const uint32 *ordinals, uint32 count, char *vectors)
-{
-	Size size = reader->meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
-	const void *slots[STORAGE_MAX_BATCH];
-
-	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
-	{
-		VectorCopy copy = {.slots = slots,
-						   .count = Min(count - first, STORAGE_MAX_BATCH),
-						   .size = size,
-						   .vectors = vectors + first * size};
-
-		storage_read_batch(reader, PAGE_ARRAY_VECTORS, ordinals + first, copy.count, slots,
-						   copy_vectors, &copy);
-	}
-}

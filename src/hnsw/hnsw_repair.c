@@ -23,6 +23,7 @@
 
 #include "hnsw/hnsw_search.h"
 #include "hnsw/hnsw_vacuum.h"
+#include "hnsw/hnsw_vector.h"
 
 /* Dead nodes whose lists are read for one repair */
 #define MAX_DEAD_VISITED 128
@@ -130,13 +131,14 @@ static uint32
 search_candidates(Repair *repair, uint32 ordinal, int level, uint32 *candidates)
 {
 	HnswVacuum *vacuum = repair->vacuum;
-	char *vector = palloc(vacuum->reader->meta->arrays[PAGE_ARRAY_VECTORS].slot_size);
+	const IndexType *type = &repair->linker.type;
+	void *vector = palloc(type->vector_size);
 	uint32 ef = 2 * hnsw_level_m(vacuum->m, 0);
 	HnswSearch search;
 	uint32 count = 0;
 
-	hnsw_read_vectors(vacuum->reader, &ordinal, 1, vector);
-	hnsw_search_begin(&search, vacuum->reader, vector, ef, false);
+	hnsw_read_vectors(vacuum->reader, type, &ordinal, 1, vector);
+	hnsw_search_begin(&search, vacuum->reader, type, vector, ef, false);
 	if (!hnsw_search_descend(&search, level))
 		return 0;
 	hnsw_search_level(&search, level, ef);

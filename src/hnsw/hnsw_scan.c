@@ -98,7 +98,7 @@ search_index(IndexScanDesc scan)
 		hnsw_meta_check(scan->indexRelation, &common->type, common->reader->meta);
 
 	outer = MemoryContextSwitchTo(common->search_context);
-	hnsw_search_begin(search, common->reader, common->vector, state->ef, true);
+	hnsw_search_begin(search, common->reader, &common->type, common->vector, state->ef, true);
 	search->keep_discarded = state->iterative != ITERATIVE_SCAN_OFF;
 	if (hnsw_search_descend(search, 0))
 	{

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 
 #include "hnsw/hnsw_search.h"
+#include "hnsw/hnsw_vector.h"
 #include "index/index_meta.h"
 
 static QuantizerQuery *
@@ -30,8 +31,8 @@ prepare_query(const HnswSearch *search)
 }
 
 void
-hnsw_search_begin(HnswSearch *search, StorageReader *reader, const void *vector, uint32 max_ef,
-				  bool follow_chains)
+hnsw_search_begin(HnswSearch *search, StorageReader *reader, const IndexType *type,
+				  const void *vector, uint32 max_ef, bool follow_chains)
 {
 	const IndexMeta *meta = reader->meta;
 	const QuantizerRoutine *quantizer = quantizer_routine((QuantizerKind) meta->quantizer);
@@ -39,8 +40,10 @@ hnsw_search_begin(HnswSearch *search, StorageReader *reader, const void *vector,
 	/* hnsw_meta_check has seen that there is one. */
 	Assert(quantizer != NULL);
 	search->reader = reader;
-	index_meta_type(meta, &search->type);
+	search->type = *type;
+	search->type.vector_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
 	search->vector = vector;
+	search->long_vector = NULL;
 	search->follow_chains = follow_chains;
 	search->quantizer = quantizer;
 	search->walk_array = quantizer->exact ? PAGE_ARRAY_VECTORS : PAGE_ARRAY_CODES;
@@ -88,6 +91,22 @@ compute_exact_distances(void *argument)
 						 section->distances);
 }
 
+/* The distance of a node that none was computed for: its vector may be longer than its slot. */
+static float
+measure_long_vector(HnswSearch *search, uint32 ordinal)
+{
+	IndexType type = search->type;
+	float distance;
+
+	type.vector_size = type.vector_type->slot_size(type.dimensions);
+	if (search->long_vector == NULL)
+		search->long_vector = palloc(type.vector_size);
+	if (!hnsw_read_long_vector(search->reader, &type, ordinal, search->long_vector))
+		return INFINITY;
+	distance = index_type_distance(&type, search->vector, search->long_vector);
+	return isnan(distance) ? INFINITY : distance;
+}
+
 /* Distances of any number of nodes to the query; NaN (corrupt or overflowing data) sorts last. */
 static void
 measure(HnswSearch *search, PageArrayId array, const uint32 *ordinals, uint32 count,
@@ -109,7 +128,9 @@ measure(HnswSearch *search, PageArrayId array, const uint32 *ordinals, uint32 co
 	for (uint32 i = 0; i < count; i++)
 	{
 		if (unlikely(isnan(distances[i])))
-			distances[i] = INFINITY;
+			distances[i] = search->type.vector_type->varying
+							   ? measure_long_vector(search, ordinals[i])
+							   : INFINITY;
 	}
 }
 

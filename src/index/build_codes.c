@@ -126,6 +126,8 @@ build_codes_write(const IndexType *type, const IndexMeta *meta, BulkWriter *writ
 
 	batch.quantizer = quantizer_routine((QuantizerKind) meta->quantizer);
 	batch.code_size = meta->arrays[PAGE_ARRAY_CODES].slot_size;
+	if (batch.code_size == 0 && parameters_size == 0)
+		return NULL;
 	batch.copy = palloc(type->vector_size);
 	batch.floats = palloc(type->dimensions * sizeof(float));
 	if (parameters_size > 0)

@@ -85,6 +85,8 @@ index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, bool qua
 
 		index_type_get(index, &type);
 		subject->vector_size = type.vector_size;
+		if (type.vector_type->varying)
+			subject->vector_size = storage_meta_get(index)->arrays[PAGE_ARRAY_VECTORS].slot_size;
 		quantizable = quantizable && type.vector_type->quantizable;
 		quantizer = index_quantizer_option(index, subject->dimensions, quantizable);
 		subject->storage = index->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT

@@ -6,6 +6,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "commands/defrem.h"
 #include "index/index_meta.h"
 
 void
@@ -23,6 +24,11 @@ index_meta_init(Relation index, const IndexType *type, IndexMethod method, Quant
 						errmsg("quantizer \"%s\" does not support type %s", routine->name,
 							   type->vector_type->name),
 						errhint("Use quantizer = none.")));
+
+	if (method == INDEX_METHOD_IVF && type->vector_type->to_floats == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("access method \"%s\" does not support type %s",
+							   get_am_name(index->rd_rel->relam), type->vector_type->name)));
 
 	memset(meta, 0, sizeof(IndexMeta));
 	meta->magic = STORAGE_MAGIC;
@@ -54,8 +60,18 @@ index_meta_type(const IndexMeta *meta, IndexType *type)
 	type->vector_type = vector_type_routine(meta->element_type);
 	type->metric = (DistanceMetric) meta->metric;
 	type->dimensions = meta->dimensions;
-	type->vector_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
+	type->vector_size = type->query_size = type->vector_type->slot_size(meta->dimensions);
 	type->collation = InvalidOid;
+}
+
+/* Whether slots of the array can hold vectors of the column. */
+static bool
+slot_size_fits(const IndexType *type, uint32 slot_size)
+{
+	if (!type->vector_type->varying)
+		return slot_size == type->vector_size;
+	return slot_size >= sizeof(VaryingVector) && slot_size <= type->vector_size &&
+		   slot_size % sizeof(VaryingVector) == 0;
 }
 
 void
@@ -67,7 +83,7 @@ index_meta_check(Relation index, const IndexType *type, IndexMethod method, cons
 	if (!method_fits || meta->method != (uint16) method || quantizer == NULL ||
 		meta->dimensions != type->dimensions || meta->metric != (uint16) type->metric ||
 		meta->element_type != (uint16) type->vector_type->kind ||
-		meta->arrays[PAGE_ARRAY_VECTORS].slot_size != type->vector_size ||
+		!slot_size_fits(type, meta->arrays[PAGE_ARRAY_VECTORS].slot_size) ||
 		(quantizer->kind != QUANTIZER_NONE && !type->vector_type->quantizable) ||
 		(!quantizer->exact &&
 		 meta->arrays[PAGE_ARRAY_CODES].slot_size < quantizer->code_size(meta->dimensions)))

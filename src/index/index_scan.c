@@ -69,9 +69,25 @@ form_query(IndexScanDesc scan)
 	VectorScan *state = scan->opaque;
 	ScanKey order_by = &scan->orderByData[0];
 
+	const VectorTypeRoutine *routine = state->type.vector_type;
+	bool is_null = (order_by->sk_flags & SK_ISNULL) != 0;
+
+	if (routine->form_query != NULL && !is_null)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(state->search_context);
+
+		state->vector =
+			routine->form_query(order_by->sk_argument, state->type.dimensions,
+								state->type.metric == DISTANCE_COSINE, &state->type.query_size);
+		MemoryContextSwitchTo(outer);
+		return;
+	}
+
 	state->vector = MemoryContextAllocZero(state->search_context, state->type.vector_size);
-	if (!(order_by->sk_flags & SK_ISNULL))
+	if (!is_null)
 		(void) index_type_form_vector(&state->type, order_by->sk_argument, state->vector);
+	else if (routine->varying)
+		((VaryingVector *) state->vector)->size = sizeof(VaryingVector);
 }
 
 bool

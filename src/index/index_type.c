@@ -11,6 +11,7 @@
 #include "storage/metapage.h"
 #include "types/bit.h"
 #include "types/halfvec.h"
+#include "types/sparsevec.h"
 #include "types/vector.h"
 
 /* An operator class is known by its support functions. */
@@ -33,6 +34,10 @@ static const KnownClass known_classes[] = {
 	{halfvec_l1_distance, false, VECTOR_TYPE_HALFVEC, DISTANCE_L1},
 	{hamming_distance, false, VECTOR_TYPE_BIT, DISTANCE_HAMMING},
 	{jaccard_distance, false, VECTOR_TYPE_BIT, DISTANCE_JACCARD},
+	{sparsevec_l2_squared_distance, false, VECTOR_TYPE_SPARSEVEC, DISTANCE_L2},
+	{sparsevec_negative_inner_product, false, VECTOR_TYPE_SPARSEVEC, DISTANCE_INNER_PRODUCT},
+	{sparsevec_negative_inner_product, true, VECTOR_TYPE_SPARSEVEC, DISTANCE_COSINE},
+	{sparsevec_l1_distance, false, VECTOR_TYPE_SPARSEVEC, DISTANCE_L1},
 };
 
 static const KnownClass *
@@ -95,6 +100,6 @@ index_type_get(Relation index, IndexType *type)
 	type->vector_type = routine;
 	type->metric = known->metric;
 	type->dimensions = (uint32) dimensions;
-	type->vector_size = routine->slot_size((uint32) dimensions);
+	type->vector_size = type->query_size = routine->slot_size((uint32) dimensions);
 	type->collation = index->rd_indcollation[0];
 }

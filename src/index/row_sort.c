@@ -46,7 +46,6 @@ row_sort_begin(uint32 vector_size, int work_mem)
 	sort->vector_size = vector_size;
 	payload_size = VARHDRSZ + PAYLOAD_TID_SIZE + sort->vector_size;
 	sort->payload = palloc0(payload_size);
-	SET_VARSIZE(sort->payload, payload_size);
 	sort->tuplesort = tuplesort_begin_heap(descriptor, 1, &key, &less_than, &collation,
 										   &nulls_first, work_mem, NULL, TUPLESORT_NONE);
 	sort->input = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);
@@ -57,12 +56,19 @@ row_sort_begin(uint32 vector_size, int work_mem)
 void
 row_sort_add(RowSort *sort, uint32 cell, const void *vector, ItemPointer tid)
 {
+	row_sort_add_sized(sort, cell, vector, sort->vector_size, tid);
+}
+
+void
+row_sort_add_sized(RowSort *sort, uint32 cell, const void *vector, uint32 size, ItemPointer tid)
+{
 	TupleTableSlot *slot = sort->input;
-	uint32 hash = hash_bytes(vector, (int) sort->vector_size);
+	uint32 hash = hash_bytes(vector, (int) size);
 	char *payload = VARDATA(sort->payload);
 
 	memcpy(payload, tid, PAYLOAD_TID_SIZE);
-	memcpy(payload + PAYLOAD_TID_SIZE, vector, sort->vector_size);
+	memcpy(payload + PAYLOAD_TID_SIZE, vector, size);
+	SET_VARSIZE(sort->payload, VARHDRSZ + PAYLOAD_TID_SIZE + size);
 	ExecClearTuple(slot);
 	slot->tts_values[0] = Int64GetDatum((int64) (((uint64) cell << 32) | hash));
 	slot->tts_values[1] = PointerGetDatum(sort->payload);
@@ -82,6 +88,7 @@ bool
 row_sort_next(RowSort *sort, uint32 *cell, void *vector, ItemPointer tid)
 {
 	bytea *payload;
+	Size size;
 	bool isnull;
 
 	if (!tuplesort_gettupleslot(sort->tuplesort, true, false, sort->output, NULL))
@@ -92,9 +99,11 @@ row_sort_next(RowSort *sort, uint32 *cell, void *vector, ItemPointer tid)
 
 	/* A small payload has a short header, so nothing in it is aligned */
 	payload = (bytea *) DatumGetPointer(slot_getattr(sort->output, 2, &isnull));
-	Assert(!isnull && VARSIZE_ANY_EXHDR(payload) == PAYLOAD_TID_SIZE + sort->vector_size);
+	size = VARSIZE_ANY_EXHDR(payload) - PAYLOAD_TID_SIZE;
+	Assert(!isnull && size <= sort->vector_size);
 	memcpy(tid, VARDATA_ANY(payload), PAYLOAD_TID_SIZE);
-	memcpy(vector, VARDATA_ANY(payload) + PAYLOAD_TID_SIZE, sort->vector_size);
+	memcpy(vector, VARDATA_ANY(payload) + PAYLOAD_TID_SIZE, size);
+	memset((char *) vector + size, 0, sort->vector_size - size);
 	return true;
 }
 

@@ -25,7 +25,8 @@ vector_check_begin(VectorCheck *check, StorageReader *reader, const char *name)
 	check->quantizer = index_meta_quantizer(meta);
 	check->parameters = index_read_parameters(reader);
 	check->vector = palloc(check->type.vector_size);
-	check->floats = palloc(meta->dimensions * sizeof(float));
+	if (check->type.vector_type->to_floats != NULL)
+		check->floats = palloc(meta->dimensions * sizeof(float));
 	check->code = palloc(meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
 	check->expected_code = palloc(meta->arrays[PAGE_ARRAY_CODES].slot_size + 1);
 }
@@ -33,13 +34,27 @@ vector_check_begin(VectorCheck *check, StorageReader *reader, const char *name)
 void
 vector_check_slot(VectorCheck *check, uint32 ordinal)
 {
+	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, ordinal, check->vector);
+	vector_check_copy(check, ordinal);
+}
+
+void
+vector_check_copy(VectorCheck *check, uint32 ordinal)
+{
+	const VectorTypeRoutine *routine = check->type.vector_type;
 	Relation index = check->reader->index;
 	const IndexMeta *meta = check->reader->meta;
 	uint32 code_size = meta->arrays[PAGE_ARRAY_CODES].slot_size;
 	double square_sum = 0;
 
-	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, ordinal, check->vector);
-	if (check->type.vector_type->to_floats == NULL)
+	if (routine->find_fault != NULL)
+	{
+		const char *fault = routine->find_fault(&check->type, check->vector);
+
+		if (fault != NULL)
+			check_fail(index, "The vector of %s %u %s.", check->name, ordinal, fault);
+	}
+	if (routine->to_floats == NULL)
 		return;
 	index_type_to_floats(&check->type, check->vector, check->floats);
 	for (uint32 i = 0; i < meta->dimensions; i++)

@@ -220,6 +220,8 @@ vector_type_routine(int kind)
 			return &halfvec_routine;
 		case VECTOR_TYPE_BIT:
 			return &bit_routine;
+		case VECTOR_TYPE_SPARSEVEC:
+			return &sparse_vector_type_routine;
 		default:
 			return NULL;
 	}
