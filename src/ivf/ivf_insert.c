@@ -32,9 +32,13 @@
 #include "ivf/ivf_list.h"
 #include "storage/page_write.h"
 
-/* A new extent has the list's ordinals by this, within the limits */
+/*
+ * A new extent has the list's ordinals by this, within the limits.  One row's insert initialises all
+ * pages of an extent, hence the limit in bytes of vectors.
+ */
 #define EXTENT_FRACTION		8
 #define EXTENT_MAX_CAPACITY 4096
+#define EXTENT_MAX_BYTES	(2 * 1024 * 1024)
 
 StaticAssertDecl(EXTENT_MAX_CAPACITY % IVF_BLOCK == 0, "extents consist of whole blocks");
 
@@ -216,6 +220,7 @@ choose_capacity(IvfInsert *insert)
 {
 	uint64 ordinals = 0;
 	uint32 length = 0;
+	uint32 limit;
 	uint32 capacity;
 	IvfExtent extent;
 
@@ -226,7 +231,9 @@ choose_capacity(IvfInsert *insert)
 		ivf_read_extent_current(insert->reader, at, insert->list, &extent);
 		ordinals += extent.capacity;
 	}
-	capacity = (uint32) Min(ordinals / EXTENT_FRACTION, EXTENT_MAX_CAPACITY);
+	limit = Min(EXTENT_MAX_BYTES / insert->type->vector_size, EXTENT_MAX_CAPACITY);
+	limit = Max(limit / IVF_BLOCK, 1) * IVF_BLOCK;
+	capacity = (uint32) Min(ordinals / EXTENT_FRACTION, limit);
 	return (uint32) TYPEALIGN(IVF_BLOCK, Max(capacity, 1));
 }
 
