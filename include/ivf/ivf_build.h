@@ -57,6 +57,7 @@ typedef struct IvfBuildShared
 	slock_t mutex;				/* of the sums below */
 	double heap_rows;
 	double indexed_rows;
+	bool broken_hot_chain; /* IndexInfo.ii_BrokenHotChain of any process */
 } IvfBuildShared;
 
 /* One process's part in assigning rows to lists */

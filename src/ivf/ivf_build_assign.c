@@ -88,6 +88,7 @@ report_rows(IvfAssigner *assigner, double heap_rows)
 	SpinLockAcquire(&shared->mutex);
 	shared->heap_rows += heap_rows;
 	shared->indexed_rows += assigner->indexed_rows;
+	shared->broken_hot_chain |= assigner->index_info->ii_BrokenHotChain;
 	for (uint32 list = 0; list < shared->partitioning.number_count; list++)
 		assigner->counts[list] += counts[list];
 	SpinLockRelease(&shared->mutex);
@@ -125,4 +126,8 @@ ivf_build_assign(IvfBuild *build)
 	ivf_build_dismiss_team(build);
 	build->heap_rows = build->shared->heap_rows;
 	build->indexed_rows = build->shared->indexed_rows;
+
+	/* Snapshots older than such a row's newest version must not use the index (indcheckxmin) */
+	if (build->shared->broken_hot_chain)
+		build->index_info->ii_BrokenHotChain = true;
 }

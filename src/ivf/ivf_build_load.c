@@ -64,6 +64,8 @@ write_rows(IvfBuild *build, RowPartitionReader *rows)
 			add_slot(build, zeros, &empty);
 		extent->capacity = build->ordinal_count - extent->first;
 	}
+	if (more)
+		elog(ERROR, "row of list %u, but there are %u lists", row_list, build->lists);
 	bulk_write_end_array(build->writer);
 	bulk_write_flush(build->writer);
 	pfree(zeros);
