@@ -172,6 +172,35 @@ test('bit: search by Hamming and Jaccard distance, and of quantized vectors', as
 	assert.deepEqual(await rows('SELECT binary_quantize($1::vector) AS bits', ['[0,1,-1,0.5]']), [{ bits: '0101' }]);
 });
 
+test('halfvec and bit: indexes of both methods, on columns and on expressions', async () => {
+	await client.query(`CREATE TABLE indexed AS SELECT id, embedding, embedding::halfvec(8) AS half,
+		binary_quantize(embedding - '[200,200,200,200,200,200,200,200]')::bit(8) AS bits FROM many`);
+	await client.query('SET ivfflat.probes = 10');
+	for (const [index, order, values] of [
+		['hnsw (half halfvec_l2_ops)', 'half <-> $1', ['[10,20,30,40,50,60,70,80]']],
+		['ivfflat (half halfvec_l2_ops) WITH (lists = 10)', 'half <-> $1', ['[10,20,30,40,50,60,70,80]']],
+		['ivfflat (embedding vector_cosine_ops) WITH (lists = 10)', 'embedding <=> $1', ['[1,2,3,4,5,6,7,9]']],
+		['hnsw ((embedding::halfvec(8)) halfvec_ip_ops)', 'embedding::halfvec(8) <#> $1', ['[1,2,3,4,5,6,7,9]']],
+		['hnsw (bits bit_hamming_ops)', 'bits <~> $1', ['10110011']],
+		['ivfflat (bits bit_hamming_ops) WITH (lists = 10)', 'bits <~> $1', ['10110011']],
+		['hnsw (bits bit_jaccard_ops)', 'bits <%> $1', ['10110011']],
+	]) {
+		await client.query(`CREATE INDEX indexed_index ON indexed USING ${index}`);
+		const text = `SELECT ${order} AS distance FROM indexed ORDER BY ${order} LIMIT 5`;
+		const rounded = (found) => found.map((row) => Number(row.distance.toPrecision(4)));
+		assert.deepEqual(rounded(await search(true, text, values)), rounded(await search(false, text, values)), index);
+		await client.query('DROP INDEX indexed_index');
+	}
+});
+
+test('a filtered search returns its rows by an iterative scan', async () => {
+	await client.query('SET hnsw.iterative_scan = strict_order');
+	const text = 'SELECT id FROM many WHERE id % 50 = 7 ORDER BY embedding <-> $1 LIMIT 5';
+	const query = ['[10,20,30,40,50,60,70,80]'];
+	assert.deepEqual(await search(true, text, query), await search(false, text, query));
+	await client.query('RESET hnsw.iterative_scan');
+});
+
 test('halfvec, sparsevec, bit: errors carry their SQLSTATE', async () => {
 	await client.query('BEGIN');
 	for (const [text, code] of [

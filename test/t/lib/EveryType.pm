@@ -185,6 +185,14 @@ sub create_objects
 			CREATE INDEX ${type}_parts_index ON ${type}_parts USING hnsw (v ${type}_l1_ops) WITH (m = 5);
 		);
 	}
+	$sql .= qq(
+		CREATE INDEX vector_as_half ON vector_uses USING hnsw ((sized::halfvec($dimensions)) halfvec_l2_ops);
+		CREATE INDEX vector_as_bits ON vector_uses USING hnsw ((binary_quantize(sized)::bit($dimensions)) bit_hamming_ops);
+		CREATE INDEX vector_parts_lists ON vector_parts USING ivf (v) WITH (lists = 2);
+		CREATE TABLE bit_uses (id int PRIMARY KEY, v bit($dimensions), d float8 GENERATED ALWAYS AS (v <~> v) STORED);
+		INSERT INTO bit_uses SELECT id, binary_quantize(sized) FROM vector_uses;
+		CREATE VIEW bit_view AS SELECT id, v <%> ~v AS jaccard FROM bit_uses;
+	);
 	$node->safe_psql($database, $sql);
 	return;
 }
