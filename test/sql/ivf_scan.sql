@@ -112,16 +112,27 @@ SELECT string_agg(id::text, ' ' ORDER BY n) AS much FROM (
 SET work_mem = '64kB';
 SELECT string_agg(id::text, ' ' ORDER BY n) = :'much' AS same FROM (
 	SELECT id, row_number() OVER () AS n FROM (SELECT id FROM ivf_scan ORDER BY v <-> '[3,4,5,1]' LIMIT 9000) s) s;
--- rows that vacuum takes away, and others that get their slots, between two passes
-BEGIN;
-DECLARE c CURSOR FOR SELECT id FROM ivf_scan ORDER BY v <-> '[3,4,5,1]';
-MOVE 3000 IN c;
-INSERT INTO ivf_scan SELECT i, ARRAY[i % 31, i % 29, i % 23, i % 3] FROM generate_series(12001, 13000) i;
-MOVE ALL IN c;
-ROLLBACK;
-VACUUM ivf_scan;
-INSERT INTO ivf_scan SELECT i, ARRAY[i % 31, i % 29, i % 23, i % 3] FROM generate_series(12001, 13000) i;
+-- rows that come between two passes are not of the first one's snapshot
+CREATE FUNCTION pass_over_while_inserting() RETURNS TABLE (all_rows bigint, distinct_rows bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	nearest CURSOR FOR SELECT id FROM ivf_scan ORDER BY v <-> '[3,4,5,1]';
+	found_id int;
+	ids int[] := '{}';
+BEGIN
+	OPEN nearest;
+	LOOP
+		FETCH nearest INTO found_id;
+		EXIT WHEN NOT FOUND;
+		ids := ids || found_id;
+		IF cardinality(ids) = 3000 THEN
+			INSERT INTO ivf_scan SELECT i, ARRAY[i % 31, i % 29, i % 23, i % 3] FROM generate_series(12001, 13000) i;
+		END IF;
+	END LOOP;
+	RETURN QUERY SELECT count(*), count(DISTINCT id) FROM unnest(ids) id;
+END
+$$;
+SELECT * FROM pass_over_while_inserting();
 SELECT p.* FROM pass_over('<->', 20000) p;
 RESET work_mem;
-DROP FUNCTION rows_of, pass_over, pass_over_all;
+DROP FUNCTION rows_of, pass_over, pass_over_all, pass_over_while_inserting;
 DROP TABLE ivf_scan;

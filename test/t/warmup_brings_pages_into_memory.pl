@@ -1,5 +1,7 @@
 # warmup = prefetch and lock: by vectorstore_warmup(), at the first scan of a cold index, at server
 # start when preloaded; workers that hold a lock follow the index and stand in nobody's way.
+#
+# Methods: hnsw ivf
 
 use strict;
 use warnings;
