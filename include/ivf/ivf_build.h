@@ -20,6 +20,7 @@
 #include "access/relscan.h"
 #include "commands/progress.h"
 #include "port/atomics.h"
+#include "portability/instr_time.h"
 #include "storage/buffile.h"
 
 #include "index/build_memory.h"
@@ -95,6 +96,12 @@ typedef struct IvfMember
 	IvfAssigner assigner;
 } IvfMember;
 
+typedef struct IvfBuildTime
+{
+	instr_time clock;
+	double processor; /* ms */
+} IvfBuildTime;
+
 /* One build, in the process that runs it */
 typedef struct IvfBuild
 {
@@ -110,7 +117,9 @@ typedef struct IvfBuild
 	BuildMemory sample_memory;
 	BuildMemory training; /* of k-means */
 	uint32 trained_on;	  /* vectors of the sample */
-	float *centroids;	  /* lists * dimensions */
+	IvfBuildTime sampling_began;
+	IvfBuildTime sampling_ended;
+	float *centroids; /* lists * dimensions */
 
 	/* The team */
 	ParallelContext *context; /* NULL: the leader is alone */

@@ -17,8 +17,8 @@
 
 #include "index/row_partitions.h"
 
-/* Bytes of a partition at which caches and page tables serve well; memory may say less */
-#define PARTITION_SIZE ((Size) 32 * 1024 * 1024)
+/* Bytes of a partition: what caches hold, and little memory; where memory is less, a share of it */
+#define PARTITION_SIZE ((Size) 4 * 1024 * 1024)
 /* Most files of one process, each of which has a buffer of a block; and their share of memory */
 #define PARTITIONS_MAX	   1024
 #define BUFFER_MEMORY_PART 8

@@ -13,10 +13,10 @@
 #include "compat.h"
 
 #include <math.h>
+#include <sys/resource.h>
 
 #include "commands/defrem.h"
 #include "miscadmin.h"
-#include "portability/instr_time.h"
 #include "utils/memutils.h"
 
 #include "ivf/ivf_build.h"
@@ -55,6 +55,27 @@ memory_limit(Relation index)
 	return (Size) maintenance_work_mem * 1024;
 }
 
+/* Wall-clock and processor time of this process, for the log */
+static void
+take_time(IvfBuildTime *time)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	INSTR_TIME_SET_CURRENT(time->clock);
+	time->processor = usage.ru_utime.tv_sec * 1e3 + usage.ru_utime.tv_usec / 1e3 +
+					  usage.ru_stime.tv_sec * 1e3 + usage.ru_stime.tv_usec / 1e3;
+}
+
+static double
+milliseconds_between(const IvfBuildTime *from, const IvfBuildTime *to)
+{
+	instr_time duration = to->clock;
+
+	INSTR_TIME_SUBTRACT(duration, from->clock);
+	return INSTR_TIME_GET_MILLISEC(duration);
+}
+
 void
 ivf_build_take_sample(IvfBuild *build, int workers)
 {
@@ -62,6 +83,7 @@ ivf_build_take_sample(IvfBuild *build, int workers)
 	double wanted;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_SAMPLING);
+	take_time(&build->sampling_began);
 	row_sample_begin(sample, build->heap, build->index, build->index_info, &build->type);
 	build->lists = choose_list_count(build->index, sample->row_estimate);
 	wanted = Max((double) build->lists * SAMPLE_ROWS_PER_LIST, SAMPLE_ROWS_MIN);
@@ -72,6 +94,7 @@ ivf_build_take_sample(IvfBuild *build, int workers)
 						memory_limit(build->index), workers > 0, BUILD_MEMORY_SEQUENTIAL, 0);
 	row_sample_take(sample, (uint32) wanted, (float *) build->sample_memory.address);
 	build->trained_on = sample->count;
+	take_time(&build->sampling_ended);
 }
 
 /* In pgvector's words, with detail and hint of our own */
@@ -91,11 +114,11 @@ ivf_build_train(IvfBuild *build)
 	Kmeans *kmeans = &build->member.kmeans;
 	uint32 wanted = build->lists;
 	Size size;
-	instr_time start;
-	instr_time duration;
+	IvfBuildTime began;
+	IvfBuildTime ended;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_KMEANS);
-	INSTR_TIME_SET_CURRENT(start);
+	take_time(&began);
 	kmeans_train(kmeans, &build->team);
 
 	build->lists = kmeans->head->k;
@@ -106,12 +129,16 @@ ivf_build_train(IvfBuild *build)
 	centroid_table_make(&kmeans->table, kmeans->table_memory, kmeans->centroids, build->lists,
 						build->type.dimensions, kmeans->head->spherical, kmeans->origin);
 
-	INSTR_TIME_SET_CURRENT(duration);
-	INSTR_TIME_SUBTRACT(duration, start);
-	ereport(DEBUG1, (errmsg_internal(
-						"k-means of index \"%s\": %u centroids, %u vectors, %u rounds, %.3f ms",
-						RelationGetRelationName(build->index), build->lists, build->trained_on,
-						kmeans->rounds, INSTR_TIME_GET_MILLISEC(duration))));
+	take_time(&ended);
+	ereport(DEBUG1,
+			(errmsg_internal("index \"%s\": sample of %u vectors (%zu bytes) taken in %.3f ms, "
+							 "%u centroids trained in %u rounds in %.3f ms (processor %.3f ms)",
+							 RelationGetRelationName(build->index), build->trained_on,
+							 build->sample_memory.size,
+							 milliseconds_between(&build->sampling_began, &build->sampling_ended),
+							 build->lists, kmeans->rounds, milliseconds_between(&began, &ended),
+							 ended.processor - began.processor + build->sampling_ended.processor -
+								 build->sampling_began.processor)));
 	if (build->lists < wanted)
 		warn_of_little_data(build, wanted);
 }
