@@ -172,8 +172,8 @@ test('bit: search by Hamming and Jaccard distance, and of quantized vectors', as
 	assert.deepEqual(await rows('SELECT binary_quantize($1::vector) AS bits', ['[0,1,-1,0.5]']), [{ bits: '0101' }]);
 });
 
-test('halfvec and bit: indexes of both methods, on columns and on expressions', async () => {
-	await client.query(`CREATE TABLE indexed AS SELECT id, embedding, embedding::halfvec(8) AS half,
+test('halfvec, sparsevec, bit: indexes of both methods, on columns and on expressions', async () => {
+	await client.query(`CREATE TABLE indexed AS SELECT id, embedding, embedding::halfvec(8) AS half, embedding::sparsevec(8) AS sparse,
 		binary_quantize(embedding - '[200,200,200,200,200,200,200,200]')::bit(8) AS bits FROM many`);
 	await client.query('SET ivfflat.probes = 10');
 	for (const [index, order, values] of [
@@ -181,6 +181,8 @@ test('halfvec and bit: indexes of both methods, on columns and on expressions', 
 		['ivfflat (half halfvec_l2_ops) WITH (lists = 10)', 'half <-> $1', ['[10,20,30,40,50,60,70,80]']],
 		['ivfflat (embedding vector_cosine_ops) WITH (lists = 10)', 'embedding <=> $1', ['[1,2,3,4,5,6,7,9]']],
 		['hnsw ((embedding::halfvec(8)) halfvec_ip_ops)', 'embedding::halfvec(8) <#> $1', ['[1,2,3,4,5,6,7,9]']],
+		['hnsw (sparse sparsevec_l2_ops)', 'sparse <-> $1', ['{1:10,3:30,8:80}/8']],
+		['hnsw (sparse sparsevec_cosine_ops)', 'sparse <=> $1', ['{1:10,3:30,8:80}/8']],
 		['hnsw (bits bit_hamming_ops)', 'bits <~> $1', ['10110011']],
 		['ivfflat (bits bit_hamming_ops) WITH (lists = 10)', 'bits <~> $1', ['10110011']],
 		['hnsw (bits bit_jaccard_ops)', 'bits <%> $1', ['10110011']],
