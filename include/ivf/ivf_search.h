@@ -7,7 +7,9 @@
  * taken in the order of their codes' distances and given out in the order of exact
  * ones, a few ahead of need: a row is given out when no candidate behind it in the
  * order of codes can be nearer, by the largest error that codes had so far in this
- * search.  So the number of raw vectors read follows from how good the codes are.
+ * search.  So the number of raw vectors read follows from how good the codes are; only
+ * where half of the memory is full of rows that wait is the nearest of them given out
+ * without that.
  */
 #ifndef IVF_IVF_SEARCH_H
 #define IVF_IVF_SEARCH_H
@@ -40,6 +42,7 @@ typedef struct IvfSearch
 	Candidate *exact; /* heap, nearest first */
 	uint32 exact_count;
 	uint32 exact_capacity;
+	uint32 exact_max;	 /* that may wait */
 	float largest_error; /* of a code's distance so far */
 } IvfSearch;
 

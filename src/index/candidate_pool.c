@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
+
 #include "index/candidate_pool.h"
 
 /* "near" is cut back to NEAR_KEPT when it is full: what a search with a common LIMIT asks for */
@@ -14,6 +16,15 @@
 #define NEAR_KEPT	  256
 /* Below this a range is sorted by insertion */
 #define SMALL_RANGE 16
+
+/* far may be as large as work_mem: its sort can be cancelled */
+#define ST_SORT			 sort_far
+#define ST_ELEMENT_TYPE	 Candidate
+#define ST_COMPARE(a, b) (candidate_is_nearer(*(a), *(b)) ? -1 : candidate_is_nearer(*(b), *(a)))
+#define ST_SCOPE		 static
+#define ST_DEFINE
+#define ST_CHECK_FOR_INTERRUPTS
+#include "lib/sort_template.h"
 
 void
 candidate_pool_clear(CandidatePool *pool)
@@ -218,7 +229,7 @@ refill_near(CandidatePool *pool)
 	uint32 moved = Min(pool->far_count - pool->far_given, NEAR_KEPT);
 
 	if (pool->far_given == 0)
-		candidates_sort(pool->far, pool->far_count);
+		sort_far(pool->far, pool->far_count);
 	memcpy(pool->near, pool->far + pool->far_given, moved * sizeof(Candidate));
 	pool->far_given += moved;
 	pool->near_given = 0;

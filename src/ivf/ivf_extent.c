@@ -100,6 +100,7 @@ ivf_read_all_extents(StorageReader *reader, uint32 *count)
 			report_corrupted(reader, at, "It belongs to a list that does not exist.");
 		check_extent(reader, at, extents[at].list, &extents[at]);
 	}
+	storage_reader_release_pins(reader);
 	*count = extent_count;
 	return extents;
 }

@@ -13,6 +13,8 @@
 
 /* Candidates whose exact distances are made at a time: what a common LIMIT needs at least */
 #define CHUNK_SIZE 32
+/* Slots that are asked for ahead of their scan, at a time, while pages come from the disk */
+#define PREFETCH_SLOTS 1024
 /* Errors of candidates to come are taken to be at most so many times the largest one so far */
 #define ERROR_MARGIN 1.25f
 
@@ -69,6 +71,9 @@ ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type
 		search->scan_array = PAGE_ARRAY_CODES;
 		search->query = palloc(quantizer->query_size(type->dimensions));
 		quantizer->prepare_query(NULL, type->metric, floats, type->dimensions, search->query);
+		memory /= 2;
+		search->exact_max =
+			(uint32) Min(Max(memory / sizeof(Candidate), CHUNK_SIZE), PG_INT32_MAX / 4);
 		search->exact_capacity = 4 * CHUNK_SIZE;
 		search->exact = palloc(search->exact_capacity * sizeof(Candidate));
 	}
@@ -82,7 +87,16 @@ ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type
 	candidate_pool_init(&search->pool, memory);
 }
 
-/* Measure the slots of an extent. */
+/* Ask for the pages of the next slots of an extent from `done` on, while pages come from the disk. */
+static void
+prefetch_slots(IvfSearch *search, const IvfExtent *extent, uint32 done)
+{
+	if (search->reader->cold && done < extent->used)
+		storage_prefetch_run(search->reader, search->scan_array, extent->first + done,
+							 Min(extent->used - done, PREFETCH_SLOTS));
+}
+
+/* Measure the slots of an extent; the first PREFETCH_SLOTS have been asked for. */
 static void
 scan_extent(IvfSearch *search, const IvfExtent *extent)
 {
@@ -97,19 +111,13 @@ scan_extent(IvfSearch *search, const IvfExtent *extent)
 		uint32 first = extent->first + done;
 
 		CHECK_FOR_INTERRUPTS();
+		if (done % PREFETCH_SLOTS == 0)
+			prefetch_slots(search, extent, done + PREFETCH_SLOTS);
 		section.count = Min(extent->used - done, STORAGE_MAX_BATCH);
 		storage_read_run(search->reader, search->scan_array, first, section.count, slots, measure,
 						 &section);
 		candidate_pool_add(&search->pool, first, distances, section.count);
 	}
-}
-
-/* Ask for the pages of an extent ahead of its scan, while pages come from the disk. */
-static void
-prefetch_extent(IvfSearch *search, const IvfExtent *extent)
-{
-	if (search->reader->cold)
-		storage_prefetch_run(search->reader, search->scan_array, extent->first, extent->used);
 }
 
 static void
@@ -128,7 +136,7 @@ scan_lists(IvfSearch *search)
 			IvfExtent next;
 
 			ivf_read_extent(search->reader, search->scanned[i + 1], search->scanned[i + 1], &next);
-			prefetch_extent(search, &next);
+			prefetch_slots(search, &next, 0);
 		}
 		while (slot != INVALID_ORDINAL)
 		{
@@ -137,7 +145,7 @@ scan_lists(IvfSearch *search)
 			CHECK_FOR_INTERRUPTS();
 			ivf_read_extent(search->reader, slot, list, &extent);
 			if (seen++ > 0)
-				prefetch_extent(search, &extent);
+				prefetch_slots(search, &extent, 0);
 			scan_extent(search, &extent);
 			slot = extent.next;
 
@@ -246,8 +254,10 @@ ivf_search_next(IvfSearch *search, uint32 *ordinal)
 	}
 
 	/* Candidates that are not measured yet have codes at least as far as code_limit. */
-	while (search->exact_count == 0 || !(search->exact[0].distance <=
-										 search->code_limit - ERROR_MARGIN * search->largest_error))
+	while (
+		search->exact_count < search->exact_max &&
+		(search->exact_count == 0 ||
+		 !(search->exact[0].distance <= search->code_limit - ERROR_MARGIN * search->largest_error)))
 	{
 		if (!rerank_chunk(search))
 			break;
