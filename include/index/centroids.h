@@ -36,7 +36,8 @@ extern uint32 centroids_nearest(const Centroids *centroids, const float *vector,
  * k come out where there are fewer distinct vectors.  `assignments` (count entries) tells the
  * centroid of each vector at the end.
  */
-extern void centroids_train(const float *const *vectors, uint32 count, uint32 dimensions, uint32 k,
-						 uint32 iterations, uint64 seed, Centroids *centroids, uint32 *assignments);
+extern void
+centroids_train(const float *const *vectors, uint32 count, uint32 dimensions, uint32 k,
+				uint32 iterations, uint64 seed, Centroids *centroids, uint32 *assignments);
 
 #endif

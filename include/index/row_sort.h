@@ -15,8 +15,8 @@ typedef struct RowSort RowSort;
 extern RowSort *row_sort_begin(uint32 vector_size, int work_mem);
 extern void row_sort_add(RowSort *sort, uint32 cell, const void *vector, ItemPointer tid);
 /* The same for a vector of another size, up to vector_size; it is given back with zeros behind it. */
-extern void row_sort_add_sized(RowSort *sort, uint32 cell, const void *vector, uint32 size,
-							   ItemPointer tid);
+extern void
+row_sort_add_sized(RowSort *sort, uint32 cell, const void *vector, uint32 size, ItemPointer tid);
 extern void row_sort_perform(RowSort *sort);
 
 /* The next row, in order of cells; false at the end.  `cell` may be NULL.  Vectors that are bytewise equal follow one

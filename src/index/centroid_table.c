@@ -72,13 +72,13 @@ max_packed_count(uint32 count)
 	return distance_packed_count(count) + (choose_group_count(count) - 1) * DISTANCE_PANEL;
 }
 
-static char *
-take_piece(char **at, Size size)
+static void *
+take_piece(uintptr_t *at, Size size)
 {
-	char *piece = (char *) TYPEALIGN(PIECE_ALIGN, *at);
+	uintptr_t piece = TYPEALIGN(PIECE_ALIGN, *at);
 
 	*at = piece + size;
-	return piece;
+	return (void *) piece;
 }
 
 /* Pieces of packed vectors, in the order of the table */
@@ -90,13 +90,13 @@ typedef struct PackedPieces
 } PackedPieces;
 
 static PackedPieces
-take_packed(char **at, uint32 packed_count, uint32 dimensions)
+take_packed(uintptr_t *at, uint32 packed_count, uint32 dimensions)
 {
 	PackedPieces pieces;
 
-	pieces.packed = (float *) take_piece(at, (Size) packed_count * dimensions * sizeof(float));
-	pieces.bias = (float *) take_piece(at, packed_count * sizeof(float));
-	pieces.numbers = (uint32 *) take_piece(at, packed_count * sizeof(uint32));
+	pieces.packed = take_piece(at, (Size) packed_count * dimensions * sizeof(float));
+	pieces.bias = take_piece(at, packed_count * sizeof(float));
+	pieces.numbers = take_piece(at, packed_count * sizeof(uint32));
 	return pieces;
 }
 
@@ -118,18 +118,19 @@ typedef struct TablePieces
 	uint32 *group_firsts;
 	PackedPieces groups;
 	PackedPieces centroids;
-	char *end;
+	uintptr_t end;
 } TablePieces;
 
+/* Addresses are numbers here, since the size is learned by laying out from 0. */
 static TablePieces
-lay_out(char *memory, uint32 count, uint32 dimensions)
+lay_out(uintptr_t memory, uint32 count, uint32 dimensions)
 {
 	uint32 group_count = choose_group_count(count);
-	char *at = memory + sizeof(TableHead);
+	uintptr_t at = memory + sizeof(TableHead);
 	TablePieces pieces;
 
-	pieces.origin = (float *) take_piece(&at, dimensions * sizeof(float));
-	pieces.group_firsts = (uint32 *) take_piece(&at, (group_count + 1) * sizeof(uint32));
+	pieces.origin = take_piece(&at, dimensions * sizeof(float));
+	pieces.group_firsts = take_piece(&at, (group_count + 1) * sizeof(uint32));
 	pieces.groups = take_packed(&at, distance_packed_count(group_count), dimensions);
 	pieces.centroids = take_packed(&at, max_packed_count(count), dimensions);
 	pieces.end = at;
@@ -140,14 +141,14 @@ Size
 centroid_table_size(uint32 count, uint32 dimensions)
 {
 	/* Laid out from an aligned address, and with room to align the memory itself */
-	return (Size) lay_out(NULL, count, dimensions).end + PIECE_ALIGN;
+	return (Size) lay_out(0, count, dimensions).end + PIECE_ALIGN;
 }
 
 void
 centroid_table_open(CentroidTable *table, void *memory)
 {
 	TableHead *head = (TableHead *) TYPEALIGN(PIECE_ALIGN, memory);
-	TablePieces pieces = lay_out((char *) head, head->count, head->dimensions);
+	TablePieces pieces = lay_out((uintptr_t) head, head->count, head->dimensions);
 
 	table->dimensions = head->dimensions;
 	table->count = head->count;
@@ -322,7 +323,7 @@ centroid_table_make(CentroidTable *table, void *memory, const float *centroids, 
 					uint32 dimensions, bool spherical, const float *origin)
 {
 	TableHead *head = (TableHead *) TYPEALIGN(PIECE_ALIGN, memory);
-	TablePieces pieces = lay_out((char *) head, count, dimensions);
+	TablePieces pieces = lay_out((uintptr_t) head, count, dimensions);
 	Size size = (Size) count * dimensions * sizeof(float);
 	float *moved = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	Grouping grouping = {.count = count, .dimensions = dimensions, .spherical = spherical};

@@ -194,7 +194,7 @@ update(const float *const *vectors, uint32 count, Centroids *centroids, const ui
 
 void
 centroids_train(const float *const *vectors, uint32 count, uint32 dimensions, uint32 k,
-			 uint32 iterations, uint64 seed, Centroids *centroids, uint32 *assignments)
+				uint32 iterations, uint64 seed, Centroids *centroids, uint32 *assignments)
 {
 	pg_prng_state random;
 	float *distances = MemoryContextAllocHuge(CurrentMemoryContext, count * sizeof(float));

@@ -78,19 +78,20 @@ coarse_count(uint32 k)
 }
 
 static void *
-take(char **at, Size size)
+take(uintptr_t *at, Size size)
 {
-	char *piece = (char *) MAXALIGN(*at);
+	uintptr_t piece = MAXALIGN(*at);
 
 	*at = piece + size;
-	return piece;
+	return (void *) piece;
 }
 
-/* Lay the arrays out in the memory behind the head; returns the end. */
-static char *
-lay_out(Kmeans *kmeans, char *memory, uint32 count, uint32 dimensions, uint32 k)
+/* Lay the arrays out in the memory behind the head; returns the end.  Addresses are numbers here, since
+ * the size is learned by laying out from 0. */
+static uintptr_t
+lay_out(Kmeans *kmeans, uintptr_t memory, uint32 count, uint32 dimensions, uint32 k)
 {
-	char *at = memory + sizeof(KmeansHead);
+	uintptr_t at = memory + sizeof(KmeansHead);
 	uint32 coarse = coarse_count(k) + 1;
 
 	kmeans->origin = take(&at, dimensions * sizeof(float));
@@ -112,7 +113,7 @@ kmeans_size(uint32 count, uint32 dimensions, uint32 k)
 {
 	Kmeans kmeans;
 
-	return (Size) lay_out(&kmeans, NULL, count, dimensions, k);
+	return (Size) lay_out(&kmeans, 0, count, dimensions, k);
 }
 
 static void
@@ -123,7 +124,7 @@ open_view(Kmeans *kmeans, void *memory, const float *vectors)
 	kmeans->head = head;
 	kmeans->vectors = vectors;
 	kmeans->rounds = 0;
-	(void) lay_out(kmeans, memory, head->count, head->dimensions, head->max_centroids);
+	(void) lay_out(kmeans, (uintptr_t) memory, head->count, head->dimensions, head->max_centroids);
 	kmeans->search = centroid_search_create(head->max_centroids, head->dimensions);
 	kmeans->batch = palloc(centroid_search_batch(kmeans->search) * sizeof(float *));
 }

@@ -77,7 +77,7 @@ train_fine(Locality *locality, uint32 coarse, const float *const *members, uint3
 	}
 	else
 		centroids_train(members, member_count, dimensions, fine_count, FINE_ITERATIONS,
-					 SEED + 1 + coarse, fine, assignments);
+						SEED + 1 + coarse, fine, assignments);
 }
 
 void
@@ -112,7 +112,7 @@ locality_train(Locality *locality, const RowSample *sample, uint32 dimensions)
 		vectors[i] = sample->vectors + (Size) i * dimensions;
 
 	centroids_train(vectors, sample->count, dimensions, side, COARSE_ITERATIONS, SEED,
-				 &locality->coarse, assignments);
+					&locality->coarse, assignments);
 	chain_centroids(&locality->coarse, vectors[0]);
 	locality->fine = palloc0(locality->coarse.count * sizeof(Centroids));
 	locality->first_cell = palloc0(locality->coarse.count * sizeof(uint32));

@@ -346,12 +346,13 @@ bool
 row_partition_reader_next(RowPartitionReader *reader, uint32 *number, ItemPointer tid,
 						  const void **vector)
 {
-	const char *record = NULL;
+	const char *record;
 	uint64 key;
 
-	while (record == NULL)
+	for (;;)
 	{
-		if (reader->is_passing && (record = pass_record(reader)) != NULL)
+		record = reader->is_passing ? pass_record(reader) : NULL;
+		if (record != NULL)
 			break;
 		if (reader->next < reader->count)
 		{

@@ -41,7 +41,7 @@ open_vector(const void *vector, uint32 room, SparseElements *elements)
 		return false;
 	elements->count = (uint32) ((size - sizeof(VaryingVector)) / ELEMENT_SIZE);
 	elements->indices = (const int32 *) ((const VaryingVector *) vector + 1);
-	elements->values = (const float *) (elements->indices + elements->count);
+	elements->values = (const void *) (elements->indices + elements->count);
 	return true;
 }
 

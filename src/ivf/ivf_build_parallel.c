@@ -183,7 +183,7 @@ ivf_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 	build_memory_attach(&training, &shared->training);
 
 	member = palloc0(sizeof(IvfMember));
-	kmeans_attach(&member->kmeans, training.address, (const float *) sample.address);
+	kmeans_attach(&member->kmeans, training.address, (const void *) sample.address);
 
 	assigner = &member->assigner;
 	assigner->heap = worker.heap;

@@ -92,7 +92,7 @@ ivf_build_take_sample(IvfBuild *build, int workers)
 	build_memory_create(&build->sample_memory,
 						(Size) wanted * build->type.dimensions * sizeof(float),
 						memory_limit(build->index), workers > 0, BUILD_MEMORY_SEQUENTIAL, 0);
-	row_sample_take(sample, (uint32) wanted, (float *) build->sample_memory.address);
+	row_sample_take(sample, (uint32) wanted, (void *) build->sample_memory.address);
 	build->trained_on = sample->count;
 	take_time(&build->sampling_ended);
 }
