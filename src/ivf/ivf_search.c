@@ -18,7 +18,11 @@
 /* Errors of candidates to come are taken to be at most so many times the largest one so far */
 #define ERROR_MARGIN 1.25f
 
+/* An extent's entries are looked at before its slots are measured where so many of them are free */
+#define FREE_SHARE 4 /* one in four */
+
 StaticAssertDecl(CHUNK_SIZE <= STORAGE_MAX_BATCH, "a chunk is read in one batch");
+StaticAssertDecl(STORAGE_MAX_BATCH <= 64, "a bit for each slot of a batch");
 
 /* Distances of a batch, in a section that may be left */
 typedef struct DistanceSection
@@ -96,6 +100,60 @@ prefetch_slots(IvfSearch *search, const IvfExtent *extent, uint32 done)
 							 Min(extent->used - done, PREFETCH_SLOTS));
 }
 
+/* Which entries of a batch are LIVE, in a section that may be left */
+typedef struct LiveSection
+{
+	const void **slots;
+	uint32 count;
+	uint64 live; /* a bit for each */
+} LiveSection;
+
+#define ALL_LIVE (~UINT64CONST(0))
+
+static void
+find_live(void *argument)
+{
+	LiveSection *section = argument;
+
+	section->live = 0;
+	for (uint32 i = 0; i < section->count; i++)
+	{
+		const IvfEntry *entry = section->slots[i];
+
+		section->live |= (uint64) (entry->state == IVF_ENTRY_LIVE) << i;
+	}
+}
+
+/*
+ * The LIVE ones of `count` slots.  The entry of a row that the snapshot sees was LIVE before the
+ * snapshot was taken and does not change as long as it sees the row, so no view of the page after that
+ * shows it otherwise.
+ */
+static uint64
+read_live(IvfSearch *search, uint32 first, uint32 count)
+{
+	const void *slots[STORAGE_MAX_BATCH];
+	LiveSection section = {.slots = slots, .count = count};
+
+	storage_read_run(search->reader, IVF_ENTRIES, first, count, slots, find_live, &section);
+	return section.live;
+}
+
+static void
+add_live(CandidatePool *pool, uint32 first, const float *distances, uint32 count, uint64 live)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32 start = i;
+
+		if ((live >> i & 1) == 0)
+			continue;
+		while (i < count && (live >> i & 1) != 0)
+			i++;
+		candidate_pool_add(pool, first + start, distances + start, i - start);
+	}
+}
+
 /* Measure the slots of an extent; the first PREFETCH_SLOTS have been asked for. */
 static void
 scan_extent(IvfSearch *search, const IvfExtent *extent)
@@ -105,18 +163,27 @@ scan_extent(IvfSearch *search, const IvfExtent *extent)
 	DistanceSection section = {.search = search, .slots = slots, .distances = distances};
 	MappedReadSection measure =
 		search->query != NULL ? compute_code_distances : compute_exact_distances;
+	bool many_free = extent->free_count > 0 && extent->free_count >= extent->used / FREE_SHARE;
 
 	for (uint32 done = 0; done < extent->used; done += section.count)
 	{
 		uint32 first = extent->first + done;
+		uint64 live = ALL_LIVE;
 
 		CHECK_FOR_INTERRUPTS();
 		if (done % PREFETCH_SLOTS == 0)
 			prefetch_slots(search, extent, done + PREFETCH_SLOTS);
 		section.count = Min(extent->used - done, STORAGE_MAX_BATCH);
+		if (unlikely(many_free))
+			live = read_live(search, first, section.count);
+		if (live == 0)
+			continue;
 		storage_read_run(search->reader, search->scan_array, first, section.count, slots, measure,
 						 &section);
-		candidate_pool_add(&search->pool, first, distances, section.count);
+		if (likely(live == ALL_LIVE))
+			candidate_pool_add(&search->pool, first, distances, section.count);
+		else
+			add_live(&search->pool, first, distances, section.count, live);
 	}
 }
 
