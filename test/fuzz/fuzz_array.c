@@ -103,6 +103,8 @@ fuzz_make_array(FuzzKind kind, int dimensions)
 	bool has_bitmap = fuzz_chance(4);
 	ArrayType *array;
 
+	if (fuzz_chance(500))
+		dimensions = VECTOR_MAX_DIM - 1 + (int) fuzz_below(4); /* up to more than a type takes */
 	if (kind == FUZZ_NUMERIC_ARRAY)
 		array = random_numeric_array(dimensions, has_bitmap);
 	else if (kind == FUZZ_INT_ARRAY)

@@ -10,9 +10,9 @@
  * in an error of a kind that is for users; AddressSanitizer and UndefinedBehaviorSanitizer see to
  * the rest.
  *
- * Prints a TAP line for each function: it passes if it returned values and reported errors.  What
- * must not be ends the test at once; the same SEED with FIRST = that input's number and INPUTS = 1
- * repeats that one alone.
+ * Prints a TAP line for each function, which passes if it returned values and reported errors, and
+ * for each SQLSTATE that there may be, which passes if there was one.  What must not be ends the
+ * test at once; the same SEED with FIRST = that input's number and INPUTS = 1 repeats that one alone.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -27,6 +27,7 @@
 
 /* Text and messages come from outside: each of their functions gets the share of so many others. */
 #define INPUT_WEIGHT 20
+#define CAST_WEIGHT	 5
 
 typedef struct FunctionCount
 {
@@ -234,7 +235,7 @@ add_function(const char *name, char *argument_list, const char *result)
 		fuzz_fail("%s is not in the library", name);
 	function->name = strdup(name);
 	function->result = result_type->result;
-	function->weight = 1;
+	function->weight = function->arguments[1] == FUZZ_TYPMOD ? CAST_WEIGHT : 1;
 	if (function->arguments[0] == FUZZ_TEXT || function->arguments[0] == FUZZ_MESSAGE)
 		function->weight = INPUT_WEIGHT;
 	for (size_t i = 0; i < lengthof(known_checks) && function->check == NULL; i++)
@@ -297,25 +298,31 @@ read_functions(const char *path)
 
 /* Inputs */
 
-/* An error that says what is wrong with the input, and none of the program itself. */
+/* Errors that say what is wrong with the input, and none of the program itself. */
+static struct
+{
+	const char *state;
+	bool damaged_only;
+	uint64 count;
+} expected_errors[] = {
+	{"22000", false, 0}, {"22003", false, 0}, {"22004", false, 0}, {"22023", false, 0},
+	{"22P02", false, 0}, {"08P01", false, 0}, {"54000", false, 0}, {"XX001", true, 0},
+};
+
 static void
 check_error(const FuzzCall *call)
 {
-	static const char *const expected[] = {"22000", "22003", "22004", "22023",
-										   "22P02", "08P01", "54000"};
 	const char *state = shim_error_state();
+	size_t i = 0;
 
 	if (shim_error_message()[0] == '\0')
 		fuzz_fail("error %s without a message", state);
-	if (call->damaged && strcmp(state, "XX001") == 0)
-		return;
-	for (size_t i = 0; i < lengthof(expected); i++)
-	{
-		if (strcmp(state, expected[i]) == 0)
-			break;
-		if (i == lengthof(expected) - 1)
-			fuzz_fail("error %s: %s", state, shim_error_message());
-	}
+	while (i < lengthof(expected_errors) && (strcmp(state, expected_errors[i].state) != 0 ||
+											 (expected_errors[i].damaged_only && !call->damaged)))
+		i++;
+	if (i == lengthof(expected_errors))
+		fuzz_fail("error %s: %s", state, shim_error_message());
+	expected_errors[i].count++;
 	if (call->expected.dimensions > 0 && DatumGetInt32(call->arguments[2]) == -1)
 		fuzz_fail("error %s for a proper value: %s", state, shim_error_message());
 }
@@ -406,7 +413,15 @@ report(uint64 inputs)
 		total.nulls += counts[i].nulls;
 		total.errors += counts[i].errors;
 	}
-	printf("1..%d\n", function_count);
+	for (size_t i = 0; i < lengthof(expected_errors); i++)
+	{
+		bool seen = expected_errors[i].count > 0;
+
+		printf("%s %d - SQLSTATE %s: " UINT64_FORMAT " errors\n", seen ? "ok" : "not ok",
+			   function_count + (int) i + 1, expected_errors[i].state, expected_errors[i].count);
+		passed &= seen;
+	}
+	printf("1..%d\n", function_count + (int) lengthof(expected_errors));
 	printf("# " UINT64_FORMAT " inputs of seed " UINT64_FORMAT ": " UINT64_FORMAT
 		   " values, " UINT64_FORMAT " nulls, " UINT64_FORMAT " errors\n",
 		   inputs, seed, total.values, total.nulls, total.errors);
