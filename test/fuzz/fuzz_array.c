@@ -46,7 +46,7 @@ spoil_array(ArrayType *array)
 	{
 		int at = (int) fuzz_below((uint32) dimensions);
 
-		ARR_NULLBITMAP(array)[at / 8] &= (bits8) ~(1 << (at % 8));
+		ARR_NULLBITMAP(array)[at / 8] &= (uint8) ~(1 << (at % 8));
 	}
 	else if (!ARR_HASNULL(array) && ARR_ELEMTYPE(array) == INT4OID)
 	{

@@ -29,11 +29,11 @@ check_dense(FuzzKind type, const DenseVector *value)
 	Size element_size = type == FUZZ_HALFVEC ? sizeof(Half) : sizeof(float4);
 
 	if (VARSIZE(value) < offsetof(DenseVector, elements))
-		fuzz_fail("%s of %u bytes", fuzz_types[type].name, VARSIZE(value));
+		fuzz_fail("%s of %zu bytes", fuzz_types[type].name, (Size) VARSIZE(value));
 	if (value->dim < 1 || value->dim > fuzz_types[type].max_dimensions || value->unused != 0 ||
 		VARSIZE(value) != offsetof(DenseVector, elements) + element_size * value->dim)
-		fuzz_fail("%s of %u bytes, dim %d, unused %d", fuzz_types[type].name, VARSIZE(value),
-				  value->dim, value->unused);
+		fuzz_fail("%s of %zu bytes, dim %d, unused %d", fuzz_types[type].name,
+				  (Size) VARSIZE(value), value->dim, value->unused);
 	for (int i = 0; i < value->dim; i++)
 	{
 		if (type == FUZZ_HALFVEC && (((const Halfvec *) value)->x[i] & 0x7c00) == 0x7c00)
@@ -47,12 +47,12 @@ static void
 check_sparse(const Sparsevec *value)
 {
 	if (VARSIZE(value) < sparsevec_size(0))
-		fuzz_fail("sparsevec of %u bytes", VARSIZE(value));
+		fuzz_fail("sparsevec of %zu bytes", (Size) VARSIZE(value));
 	if (value->dim < 1 || value->dim > SPARSEVEC_MAX_DIM || value->nnz < 0 ||
 		value->nnz > SPARSEVEC_MAX_NNZ || value->nnz > value->dim || value->unused != 0 ||
 		VARSIZE(value) != sparsevec_size(value->nnz))
-		fuzz_fail("sparsevec of %u bytes, dim %d, nnz %d, unused %d", VARSIZE(value), value->dim,
-				  value->nnz, value->unused);
+		fuzz_fail("sparsevec of %zu bytes, dim %d, nnz %d, unused %d", (Size) VARSIZE(value),
+				  value->dim, value->nnz, value->unused);
 	for (int i = 0; i < value->nnz; i++)
 	{
 		int32 lowest = i > 0 ? value->indices[i - 1] + 1 : 0;
@@ -72,10 +72,10 @@ check_bits(const VarBit *value)
 	int length;
 
 	if (VARSIZE(value) < VARHDRSZ + VARBITHDRSZ)
-		fuzz_fail("bit string of %u bytes", VARSIZE(value));
+		fuzz_fail("bit string of %zu bytes", (Size) VARSIZE(value));
 	length = VARBITLEN(value);
 	if (length < 0 || VARSIZE(value) != VARBITTOTALLEN(length))
-		fuzz_fail("bit string of %u bytes, %d bits", VARSIZE(value), length);
+		fuzz_fail("bit string of %zu bytes, %d bits", (Size) VARSIZE(value), length);
 	if (length % 8 != 0 && (VARBITS(value)[length / 8] & (0xff >> (length % 8))) != 0)
 		fuzz_fail("bit string with bits behind its end");
 }
@@ -221,7 +221,7 @@ check_array(ArrayType *array, Oid type, Size element_size)
 	if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != type ||
 		ARR_LBOUND(array)[0] != 1 ||
 		VARSIZE(array) != ARR_OVERHEAD_NONULLS(1) + element_size * ARR_DIMS(array)[0])
-		fuzz_fail("array of %u bytes, type %u", VARSIZE(array), ARR_ELEMTYPE(array));
+		fuzz_fail("array of %zu bytes, type %u", (Size) VARSIZE(array), ARR_ELEMTYPE(array));
 }
 
 void

@@ -412,15 +412,21 @@ ArrayGetNItems(int ndim, const int *dims)
 }
 
 static bool
-element_is_null(ArrayType *array, int i)
+element_is_null(const ArrayType *array, int i)
 {
-	bits8 *bitmap = ARR_NULLBITMAP(array);
+	const uint8 *bitmap = ARR_NULLBITMAP(array);
 
 	return bitmap != NULL && (bitmap[i / 8] & (1 << (i % 8))) == 0;
 }
 
+/* The parameters of these two differ between releases: they became const. */
+bool shim_array_contains_nulls(const ArrayType *array) __asm__("array_contains_nulls");
+void shim_deconstruct_array(const ArrayType *array, Oid elmtype, int elmlen, bool elmbyval,
+							char elmalign, Datum **elemsp, bool **nullsp,
+							int *nelemsp) __asm__("deconstruct_array");
+
 bool
-array_contains_nulls(ArrayType *array)
+shim_array_contains_nulls(const ArrayType *array)
 {
 	for (int i = 0; i < ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)); i++)
 	{
@@ -432,8 +438,8 @@ array_contains_nulls(ArrayType *array)
 
 /* Of types of variable length and without nulls alone. */
 void
-deconstruct_array(ArrayType *array, Oid elmtype, int elmlen, bool elmbyval, char elmalign,
-				  Datum **elemsp, bool **nullsp, int *nelemsp)
+shim_deconstruct_array(const ArrayType *array, Oid elmtype, int elmlen, bool elmbyval,
+					   char elmalign, Datum **elemsp, bool **nullsp, int *nelemsp)
 {
 	int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	Datum *elements = palloc(sizeof(Datum) * Max(count, 1));
