@@ -10,16 +10,13 @@
 #define HNSW_HNSW_SEARCH_H
 
 #include "hnsw/hnsw_node.h"
+#include "index/index_query.h"
 
 typedef struct HnswSearch
 {
 	StorageReader *reader;
-	IndexType type;		/* vector_size is that of slots */
-	const void *vector; /* the query, as vectors are stored, of type.query_size bytes */
+	IndexQuery query;
 	void *long_vector; /* room for one that is longer than its slot; NULL as long as none was met */
-	const QuantizerRoutine *quantizer;
-	QuantizerQuery *query;
-	PageArrayId walk_array; /* the array that the walk reads: codes or vectors */
 
 	/*
 	 * Whether nodes that continue a chain of equal vectors are results too: for a scan, which

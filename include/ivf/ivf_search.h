@@ -15,16 +15,13 @@
 #define IVF_IVF_SEARCH_H
 
 #include "index/candidate_pool.h"
+#include "index/index_query.h"
 #include "ivf/ivf_list.h"
 
 typedef struct IvfSearch
 {
 	StorageReader *reader;
-	const IndexType *type;
-	const void *vector; /* the query in the form of slots */
-	const QuantizerRoutine *quantizer;
-	QuantizerQuery *query;	/* NULL with quantizer none */
-	PageArrayId scan_array; /* the array that a list's scan reads: codes or vectors */
+	IndexQuery query;
 
 	Candidate *lists; /* heap: those not scanned yet, nearest first */
 	uint32 list_count;

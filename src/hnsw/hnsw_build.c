@@ -15,11 +15,11 @@
 #include "compat.h"
 
 #include "miscadmin.h"
-#include "storage/warmup.h"
 #include "utils/memutils.h"
 
 #include "hnsw/hnsw_build.h"
 #include "index/build_codes.h"
+#include "index/index_build.h"
 
 void
 hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const IndexMeta *meta,
@@ -82,7 +82,7 @@ write_graph(HnswBuild *build)
 IndexBuildResult *
 hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 {
-	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
+	IndexBuildResult *result;
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "hnsw build", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
@@ -107,18 +107,9 @@ hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 	BufFileClose(build->nodes);
 	bulk_write_finish(build->writer);
 
-	result->heap_tuples = build->heap_rows;
-	result->index_tuples = build->indexed_rows;
 	MemoryContextSwitchTo(old_context);
+	result = index_build_finish(index, build->heap_rows, build->indexed_rows);
 	MemoryContextDelete(context);
-
-	/* What the relation cache knew of a file that was truncated is no longer true */
-	if (index->rd_amcache != NULL)
-		pfree(index->rd_amcache);
-	index->rd_amcache = NULL;
-
-	if (index_warmup_option(index) != WARMUP_NONE)
-		warmup_request_at_commit(index);
 	return result;
 }
 

@@ -18,38 +18,16 @@
 #include "hnsw/hnsw_vector.h"
 #include "index/index_meta.h"
 
-static QuantizerQuery *
-prepare_query(const HnswSearch *search)
-{
-	const IndexType *type = &search->type;
-	QuantizerQuery *query = palloc(search->quantizer->query_size(type->dimensions));
-	float *floats = palloc(type->dimensions * sizeof(float));
-
-	index_type_to_floats(type, search->vector, floats);
-	search->quantizer->prepare_query(NULL, type->metric, floats, type->dimensions, query);
-	return query;
-}
-
 void
 hnsw_search_begin(HnswSearch *search, StorageReader *reader, const IndexType *type,
 				  const void *vector, uint32 max_ef, bool follow_chains)
 {
-	const IndexMeta *meta = reader->meta;
-	const QuantizerRoutine *quantizer = quantizer_routine((QuantizerKind) meta->quantizer);
-
-	/* hnsw_meta_check has seen that there is one. */
-	Assert(quantizer != NULL);
 	search->reader = reader;
-	search->type = *type;
-	search->type.vector_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
-	search->vector = vector;
+	index_query_begin(&search->query, reader->meta, type, vector);
 	search->long_vector = NULL;
 	search->follow_chains = follow_chains;
-	search->quantizer = quantizer;
-	search->walk_array = quantizer->exact ? PAGE_ARRAY_VECTORS : PAGE_ARRAY_CODES;
-	search->query = quantizer->exact ? NULL : prepare_query(search);
 
-	visited_set_init(&search->visited, max_ef * 2 * hnsw_meta(meta)->m / 2);
+	visited_set_init(&search->visited, max_ef * 2 * hnsw_meta(reader->meta)->m / 2);
 	search->candidate_capacity = Max(2 * max_ef, 256);
 	search->candidates = palloc(search->candidate_capacity * sizeof(Candidate));
 	search->candidate_count = 0;
@@ -63,39 +41,11 @@ hnsw_search_begin(HnswSearch *search, StorageReader *reader, const IndexType *ty
 	search->met_count = 0;
 }
 
-/* Distances of a batch, in a section that may be left */
-typedef struct DistanceSection
-{
-	const HnswSearch *search;
-	const void **slots;
-	uint32 count;
-	float *distances;
-} DistanceSection;
-
-static void
-compute_code_distances(void *argument)
-{
-	const DistanceSection *section = argument;
-
-	section->search->quantizer->distances(section->search->query, section->slots, section->count,
-										  section->distances);
-}
-
-static void
-compute_exact_distances(void *argument)
-{
-	const DistanceSection *section = argument;
-	const HnswSearch *search = section->search;
-
-	index_type_distances(&search->type, search->vector, section->slots, section->count,
-						 section->distances);
-}
-
 /* The distance of a node that none was computed for: its vector may be longer than its slot. */
 static float
 measure_long_vector(HnswSearch *search, uint32 ordinal)
 {
-	IndexType type = search->type;
+	IndexType type = search->query.type;
 	float distance;
 
 	type.vector_size = type.vector_type->slot_size(type.dimensions);
@@ -103,7 +53,7 @@ measure_long_vector(HnswSearch *search, uint32 ordinal)
 		search->long_vector = palloc(type.vector_size);
 	if (!hnsw_read_long_vector(search->reader, &type, ordinal, search->long_vector))
 		return INFINITY;
-	distance = index_type_distance(&type, search->vector, search->long_vector);
+	distance = index_type_distance(&type, search->query.vector, search->long_vector);
 	return isnan(distance) ? INFINITY : distance;
 }
 
@@ -112,23 +62,11 @@ static void
 measure(HnswSearch *search, PageArrayId array, const uint32 *ordinals, uint32 count,
 		float *distances)
 {
-	const void *slots[STORAGE_MAX_BATCH];
-
-	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
-	{
-		DistanceSection batch = {.search = search,
-								 .slots = slots,
-								 .count = Min(count - first, STORAGE_MAX_BATCH),
-								 .distances = distances + first};
-
-		storage_read_batch(
-			search->reader, array, ordinals + first, batch.count, slots,
-			array == PAGE_ARRAY_CODES ? compute_code_distances : compute_exact_distances, &batch);
-	}
+	index_query_measure(&search->query, search->reader, array, ordinals, count, distances);
 	for (uint32 i = 0; i < count; i++)
 	{
 		if (unlikely(isnan(distances[i])))
-			distances[i] = search->type.vector_type->varying
+			distances[i] = search->query.type.vector_type->varying
 							   ? measure_long_vector(search, ordinals[i])
 							   : INFINITY;
 	}
@@ -219,7 +157,7 @@ hnsw_search_descend(HnswSearch *search, int level)
 		return false;
 	storage_reader_check_ordinal(reader, entry);
 
-	measure(search, search->walk_array, &entry, 1, &distance);
+	measure(search, search->query.search_array, &entry, 1, &distance);
 	search->results[0].ordinal = entry;
 	search->results[0].distance = distance;
 	search->result_count = 1;
@@ -292,7 +230,7 @@ walk(HnswSearch *search, int level, uint32 ef)
 		}
 		if (unseen == 0)
 			continue;
-		measure(search, search->walk_array, list.ids, unseen, distances);
+		measure(search, search->query.search_array, list.ids, unseen, distances);
 
 		reserve_candidates(search, unseen);
 		for (uint32 i = 0; i < unseen; i++)
@@ -342,7 +280,7 @@ hnsw_search_rerank(HnswSearch *search)
 	float *distances;
 	uint32 count = search->result_count;
 
-	if (search->quantizer->exact || count == 0)
+	if (search->query.prepared == NULL || count == 0)
 		return;
 
 	ordinals = palloc(count * sizeof(uint32));

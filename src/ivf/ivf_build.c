@@ -15,10 +15,10 @@
 #include "compat.h"
 
 #include "miscadmin.h"
-#include "storage/warmup.h"
 #include "utils/memutils.h"
 
 #include "index/build_codes.h"
+#include "index/index_build.h"
 #include "index/built_array.h"
 #include "ivf/ivf_build.h"
 
@@ -113,7 +113,7 @@ write_lists(IvfBuild *build)
 IndexBuildResult *
 ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 {
-	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
+	IndexBuildResult *result;
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ivf build", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
@@ -141,18 +141,9 @@ ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 	BufFileClose(build->entries);
 	bulk_write_finish(build->writer);
 
-	result->heap_tuples = build->heap_rows;
-	result->index_tuples = build->indexed_rows;
 	MemoryContextSwitchTo(old_context);
+	result = index_build_finish(index, build->heap_rows, build->indexed_rows);
 	MemoryContextDelete(context);
-
-	/* What the relation cache knew of a file that was truncated is no longer true */
-	if (index->rd_amcache != NULL)
-		pfree(index->rd_amcache);
-	index->rd_amcache = NULL;
-
-	if (index_warmup_option(index) != WARMUP_NONE)
-		warmup_request_at_commit(index);
 	return result;
 }
 

@@ -24,57 +24,19 @@
 StaticAssertDecl(CHUNK_SIZE <= STORAGE_MAX_BATCH, "a chunk is read in one batch");
 StaticAssertDecl(STORAGE_MAX_BATCH <= 64, "a bit for each slot of a batch");
 
-/* Distances of a batch, in a section that may be left */
-typedef struct DistanceSection
-{
-	const IvfSearch *search;
-	const void **slots;
-	uint32 count;
-	float *distances;
-} DistanceSection;
-
-static void
-compute_code_distances(void *argument)
-{
-	const DistanceSection *section = argument;
-
-	section->search->quantizer->distances(section->search->query, section->slots, section->count,
-										  section->distances);
-}
-
-static void
-compute_exact_distances(void *argument)
-{
-	const DistanceSection *section = argument;
-	const IvfSearch *search = section->search;
-
-	index_type_distances(search->type, search->vector, section->slots, section->count,
-						 section->distances);
-}
-
 void
 ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type,
 				 const void *vector, Size memory)
 {
-	const IndexMeta *meta = reader->meta;
-	const QuantizerRoutine *quantizer = index_meta_quantizer(meta);
-	uint32 lists = ivf_meta(meta)->lists;
+	uint32 lists = ivf_meta(reader->meta)->lists;
 	float *floats = palloc(type->dimensions * sizeof(float));
 	Candidate *ranked = palloc(lists * sizeof(Candidate));
 
-	index_type_to_floats(type, vector, floats);
-
 	memset(search, 0, sizeof(IvfSearch));
 	search->reader = reader;
-	search->type = type;
-	search->vector = vector;
-	search->quantizer = quantizer;
-	search->scan_array = PAGE_ARRAY_VECTORS;
-	if (!quantizer->exact)
+	index_query_begin(&search->query, reader->meta, type, vector);
+	if (search->query.prepared != NULL)
 	{
-		search->scan_array = PAGE_ARRAY_CODES;
-		search->query = palloc(quantizer->query_size(type->dimensions));
-		quantizer->prepare_query(NULL, type->metric, floats, type->dimensions, search->query);
 		memory /= 2;
 		search->exact_max =
 			(uint32) Min(Max(memory / sizeof(Candidate), CHUNK_SIZE), PG_INT32_MAX / 4);
@@ -83,6 +45,7 @@ ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type
 	}
 
 	search->chunk = palloc(CHUNK_SIZE * sizeof(Candidate));
+	index_type_to_floats(type, vector, floats);
 	ivf_rank_lists(reader, floats, ranked);
 	search->lists = palloc(lists * sizeof(Candidate));
 	for (uint32 list = 0; list < lists; list++)
@@ -96,7 +59,7 @@ static void
 prefetch_slots(IvfSearch *search, const IvfExtent *extent, uint32 done)
 {
 	if (search->reader->cold && done < extent->used)
-		storage_prefetch_run(search->reader, search->scan_array, extent->first + done,
+		storage_prefetch_run(search->reader, search->query.search_array, extent->first + done,
 							 Min(extent->used - done, PREFETCH_SLOTS));
 }
 
@@ -158,14 +121,11 @@ add_live(CandidatePool *pool, uint32 first, const float *distances, uint32 count
 static void
 scan_extent(IvfSearch *search, const IvfExtent *extent)
 {
-	const void *slots[STORAGE_MAX_BATCH];
 	float distances[STORAGE_MAX_BATCH];
-	DistanceSection section = {.search = search, .slots = slots, .distances = distances};
-	MappedReadSection measure =
-		search->query != NULL ? compute_code_distances : compute_exact_distances;
+	uint32 count;
 	bool many_free = extent->free_count > 0 && extent->free_count >= extent->used / FREE_SHARE;
 
-	for (uint32 done = 0; done < extent->used; done += section.count)
+	for (uint32 done = 0; done < extent->used; done += count)
 	{
 		uint32 first = extent->first + done;
 		uint64 live = ALL_LIVE;
@@ -173,17 +133,16 @@ scan_extent(IvfSearch *search, const IvfExtent *extent)
 		CHECK_FOR_INTERRUPTS();
 		if (done % PREFETCH_SLOTS == 0)
 			prefetch_slots(search, extent, done + PREFETCH_SLOTS);
-		section.count = Min(extent->used - done, STORAGE_MAX_BATCH);
+		count = Min(extent->used - done, STORAGE_MAX_BATCH);
 		if (unlikely(many_free))
-			live = read_live(search, first, section.count);
+			live = read_live(search, first, count);
 		if (live == 0)
 			continue;
-		storage_read_run(search->reader, search->scan_array, first, section.count, slots, measure,
-						 &section);
+		index_query_measure_run(&search->query, search->reader, first, count, distances);
 		if (likely(live == ALL_LIVE))
-			candidate_pool_add(&search->pool, first, distances, section.count);
+			candidate_pool_add(&search->pool, first, distances, count);
 		else
-			add_live(&search->pool, first, distances, section.count, live);
+			add_live(&search->pool, first, distances, count, live);
 	}
 }
 
@@ -275,26 +234,25 @@ static bool
 rerank_chunk(IvfSearch *search)
 {
 	uint32 ordinals[CHUNK_SIZE];
-	const void *slots[CHUNK_SIZE];
 	float distances[CHUNK_SIZE];
-	DistanceSection section = {.search = search, .slots = slots, .distances = distances};
+	uint32 count;
 
 	/* Where codes tell little, one row takes the vectors of all candidates. */
 	CHECK_FOR_INTERRUPTS();
 	if (!take_chunk(search))
 		return false;
-	section.count = search->chunk_count;
-	for (uint32 i = 0; i < section.count; i++)
+	count = search->chunk_count;
+	for (uint32 i = 0; i < count; i++)
 		ordinals[i] = search->chunk[i].ordinal;
-	storage_read_batch(search->reader, PAGE_ARRAY_VECTORS, ordinals, section.count, slots,
-					   compute_exact_distances, &section);
+	index_query_measure(&search->query, search->reader, PAGE_ARRAY_VECTORS, ordinals, count,
+						distances);
 
-	if (search->exact_count + section.count > search->exact_capacity)
+	if (search->exact_count + count > search->exact_capacity)
 	{
 		search->exact_capacity *= 2;
 		search->exact = repalloc_huge(search->exact, search->exact_capacity * sizeof(Candidate));
 	}
-	for (uint32 i = 0; i < section.count; i++)
+	for (uint32 i = 0; i < count; i++)
 	{
 		Candidate exact = {.distance = distances[i], .ordinal = ordinals[i]};
 		float error = fabsf(exact.distance - search->chunk[i].distance);
@@ -305,14 +263,14 @@ rerank_chunk(IvfSearch *search)
 			search->largest_error = error;
 		nearest_heap_push(search->exact, &search->exact_count, exact);
 	}
-	search->code_limit = search->chunk[section.count - 1].distance;
+	search->code_limit = search->chunk[count - 1].distance;
 	return true;
 }
 
 bool
 ivf_search_next(IvfSearch *search, uint32 *ordinal)
 {
-	if (search->query == NULL)
+	if (search->query.prepared == NULL)
 	{
 		if (search->chunk_given == search->chunk_count && !take_chunk(search))
 			return false;

@@ -1,0 +1,34 @@
+/*
+ * index/index_query.h
+ *		One query and its distances to slots: by codes while it searches, exact ones
+ *		afterwards.
+ */
+#ifndef INDEX_INDEX_QUERY_H
+#define INDEX_INDEX_QUERY_H
+
+#include "index/index_type.h"
+#include "quantizer/quantizer.h"
+#include "storage/vector_store.h"
+
+typedef struct IndexQuery
+{
+	IndexType type;		/* vector_size is that of the index's slots */
+	const void *vector; /* the query in the form of slots */
+	const QuantizerRoutine *quantizer;
+	QuantizerQuery *prepared; /* NULL with quantizer none */
+	PageArrayId search_array; /* what a search reads: codes, or vectors with quantizer none */
+} IndexQuery;
+
+/* Memory in the current context; `vector` must outlive the query.  After index_meta_check(). */
+extern void index_query_begin(IndexQuery *query, const IndexMeta *meta, const IndexType *type,
+							  const void *vector);
+
+/* Distances to slots of the array of codes or of vectors; any number of them. */
+extern void index_query_measure(const IndexQuery *query, StorageReader *reader, PageArrayId array,
+								const uint32 *ordinals, uint32 count, float *distances);
+
+/* The same for at most STORAGE_MAX_BATCH consecutive ones of the array that a search reads. */
+extern void index_query_measure_run(const IndexQuery *query, StorageReader *reader, uint32 first,
+									uint32 count, float *distances);
+
+#endif

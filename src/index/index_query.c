@@ -1,0 +1,98 @@
+/*
+ * index/index_query.c
+ *		Distances of a query to codes and vectors, batch by batch, inside mapped-read
+ *		sections.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "index/index_meta.h"
+#include "index/index_query.h"
+
+static QuantizerQuery *
+prepare(const IndexQuery *query)
+{
+	const IndexType *type = &query->type;
+	QuantizerQuery *prepared = palloc(query->quantizer->query_size(type->dimensions));
+	float *floats = palloc(type->dimensions * sizeof(float));
+
+	index_type_to_floats(type, query->vector, floats);
+	query->quantizer->prepare_query(NULL, type->metric, floats, type->dimensions, prepared);
+	return prepared;
+}
+
+void
+index_query_begin(IndexQuery *query, const IndexMeta *meta, const IndexType *type,
+				  const void *vector)
+{
+	query->type = *type;
+	query->type.vector_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
+	query->vector = vector;
+	query->quantizer = index_meta_quantizer(meta);
+	Assert(query->quantizer != NULL);
+	query->search_array = query->quantizer->exact ? PAGE_ARRAY_VECTORS : PAGE_ARRAY_CODES;
+	query->prepared = query->quantizer->exact ? NULL : prepare(query);
+}
+
+/* Distances of a batch, in a section that may be left */
+typedef struct DistanceSection
+{
+	const IndexQuery *query;
+	const void **slots;
+	uint32 count;
+	float *distances;
+} DistanceSection;
+
+static void
+compute_code_distances(void *argument)
+{
+	const DistanceSection *section = argument;
+
+	section->query->quantizer->distances(section->query->prepared, section->slots, section->count,
+										 section->distances);
+}
+
+static void
+compute_exact_distances(void *argument)
+{
+	const DistanceSection *section = argument;
+
+	index_type_distances(&section->query->type, section->query->vector, section->slots,
+						 section->count, section->distances);
+}
+
+static MappedReadSection
+section_for(PageArrayId array)
+{
+	return array == PAGE_ARRAY_CODES ? compute_code_distances : compute_exact_distances;
+}
+
+void
+index_query_measure(const IndexQuery *query, StorageReader *reader, PageArrayId array,
+					const uint32 *ordinals, uint32 count, float *distances)
+{
+	const void *slots[STORAGE_MAX_BATCH];
+
+	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
+	{
+		DistanceSection batch = {.query = query,
+								 .slots = slots,
+								 .count = Min(count - first, STORAGE_MAX_BATCH),
+								 .distances = distances + first};
+
+		storage_read_batch(reader, array, ordinals + first, batch.count, slots, section_for(array),
+						   &batch);
+	}
+}
+
+void
+index_query_measure_run(const IndexQuery *query, StorageReader *reader, uint32 first, uint32 count,
+						float *distances)
+{
+	const void *slots[STORAGE_MAX_BATCH];
+	DistanceSection batch = {
+		.query = query, .slots = slots, .count = count, .distances = distances};
+
+	storage_read_run(reader, query->search_array, first, count, slots,
+					 section_for(query->search_array), &batch);
+}
