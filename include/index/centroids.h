@@ -1,9 +1,8 @@
 /*
  * index/centroids.h
- *		Lloyd's k-means over vectors in memory, started by k-means++.
+ *		A few centroids, and the nearest of them to one vector, by squared L2.
  *
- * Squared L2 throughout: for normalised vectors that is the order of the cosine.
- * The same input and seed give the same centroids.
+ * For many centroids or many vectors there is index/centroid_table.h.
  */
 #ifndef INDEX_CENTROIDS_H
 #define INDEX_CENTROIDS_H
@@ -30,14 +29,5 @@ centroids_get(const Centroids *centroids, uint32 at)
 
 /* The nearest centroid (the first of equally near ones), and its distance unless NULL. */
 extern uint32 centroids_nearest(const Centroids *centroids, const float *vector, float *distance);
-
-/*
- * Train `k` centroids on `count` vectors (at least 1) in at most `iterations` rounds.  Fewer than
- * k come out where there are fewer distinct vectors.  `assignments` (count entries) tells the
- * centroid of each vector at the end.
- */
-extern void
-centroids_train(const float *const *vectors, uint32 count, uint32 dimensions, uint32 k,
-				uint32 iterations, uint64 seed, Centroids *centroids, uint32 *assignments);
 
 #endif

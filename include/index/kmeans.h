@@ -15,6 +15,7 @@
 
 #include "index/build_team.h"
 #include "index/centroid_table.h"
+#include "index/centroids.h"
 
 /* What of the state all processes share, and its beginning */
 typedef struct KmeansHead
@@ -68,6 +69,10 @@ extern void kmeans_detach(Kmeans *kmeans);
  */
 extern void kmeans_train(Kmeans *kmeans, const BuildTeam *team);
 extern void kmeans_run(Kmeans *kmeans, int job, uint32 chunk);
+
+/* Train in this process, squared L2; `centroids` in the current context. */
+extern void kmeans_train_alone(const float *vectors, uint32 count, uint32 dimensions, uint32 k,
+							   uint64 seed, Centroids *centroids);
 
 #define KMEANS_JOB_FIRST 1
 #define KMEANS_JOB_LAST	 4

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 
 #include "distance/distance.h"
+#include "index/kmeans.h"
 #include "index/locality.h"
 
 /* More cells bring near vectors no closer together (measured: 240 pages a search with 1,024 cells,
@@ -20,9 +21,11 @@
 #define MAX_CELLS			 4096
 #define ROWS_PER_CELL		 200 /* a few pages */
 #define SAMPLE_ROWS_PER_CELL 8
-#define COARSE_ITERATIONS	 8
-#define FINE_ITERATIONS		 5
-#define SEED				 UINT64CONST(0x6C6F63616C697479)
+/* Vectors that the fine cells of one coarse cluster are trained on at most */
+#define FINE_VECTORS_MAX 16384
+/* Vectors between two checks for interrupts */
+#define INTERRUPT_INTERVAL 1024
+#define SEED			   UINT64CONST(0x6C6F63616C697479)
 
 static void
 swap_centroids(Centroids *centroids, uint32 a, uint32 b, float *scratch)
@@ -63,21 +66,67 @@ chain_centroids(Centroids *centroids, const float *start)
 	pfree(scratch);
 }
 
-/* Train the fine cells of one coarse cluster on its sample vectors. */
-static void
-train_fine(Locality *locality, uint32 coarse, const float *const *members, uint32 member_count,
-		   uint32 fine_count, uint32 dimensions, uint32 *assignments)
+/* Copy the sample vectors of a coarse cluster together, evenly spread ones if they are very many. */
+static uint32
+gather_members(const RowSample *sample, const uint32 *assignments, uint32 coarse, uint32 count,
+			   uint32 dimensions, float *members)
 {
-	Centroids *fine = &locality->fine[coarse];
+	uint32 stride = (count + FINE_VECTORS_MAX - 1) / FINE_VECTORS_MAX;
+	uint32 seen = 0;
+	uint32 taken = 0;
 
-	if (member_count == 0)
+	for (uint32 i = 0; i < sample->count; i++)
 	{
-		centroids_init(fine, 1, dimensions);
-		memcpy(fine->vectors, centroids_get(&locality->coarse, coarse), dimensions * sizeof(float));
+		if (assignments[i] == coarse && seen++ % stride == 0)
+			memcpy(members + (Size) taken++ * dimensions, sample->vectors + (Size) i * dimensions,
+				   dimensions * sizeof(float));
 	}
-	else
-		centroids_train(members, member_count, dimensions, fine_count, FINE_ITERATIONS,
-						SEED + 1 + coarse, fine, assignments);
+	return taken;
+}
+
+/* Train the fine cells of all coarse clusters, and chain them. */
+static void
+train_fine(Locality *locality, const RowSample *sample, uint32 side, uint32 dimensions)
+{
+	uint32 *assignments = palloc(sample->count * sizeof(uint32));
+	uint32 *counts = palloc0(locality->coarse.count * sizeof(uint32));
+	Size size = dimensions * sizeof(float);
+	float *members = MemoryContextAllocHuge(CurrentMemoryContext,
+											Min(sample->count, (uint32) FINE_VECTORS_MAX) * size);
+	const float *end_of_chain = centroids_get(&locality->coarse, 0);
+
+	for (uint32 i = 0; i < sample->count; i++)
+	{
+		if (i % INTERRUPT_INTERVAL == 0)
+			CHECK_FOR_INTERRUPTS();
+		assignments[i] =
+			centroids_nearest(&locality->coarse, sample->vectors + (Size) i * dimensions, NULL);
+		counts[assignments[i]]++;
+	}
+	for (uint32 coarse = 0; coarse < locality->coarse.count; coarse++)
+	{
+		Centroids *fine = &locality->fine[coarse];
+
+		if (counts[coarse] == 0)
+		{
+			centroids_init(fine, 1, dimensions);
+			memcpy(fine->vectors, centroids_get(&locality->coarse, coarse), size);
+		}
+		else
+		{
+			uint32 count =
+				gather_members(sample, assignments, coarse, counts[coarse], dimensions, members);
+
+			kmeans_train_alone(members, count, dimensions, side, SEED + 1 + coarse, fine);
+		}
+		chain_centroids(fine, end_of_chain);
+		end_of_chain = centroids_get(fine, fine->count - 1);
+		locality->first_cell[coarse] = locality->cell_count;
+		locality->cell_count += fine->count;
+	}
+	pfree(members);
+	pfree(counts);
+	pfree(assignments);
 }
 
 void
@@ -86,11 +135,6 @@ locality_train(Locality *locality, const RowSample *sample, uint32 dimensions)
 	double wanted =
 		Min(sample->row_estimate / ROWS_PER_CELL, (double) sample->count / SAMPLE_ROWS_PER_CELL);
 	uint32 side = (uint32) sqrt(Max(Min(wanted, MAX_CELLS), 1.0));
-	const float **vectors;
-	const float **members;
-	uint32 *assignments;
-	uint32 *member_assignments;
-	const float *end_of_chain;
 
 	locality->cell_count = 0;
 	if (side < 2)
@@ -104,45 +148,11 @@ locality_train(Locality *locality, const RowSample *sample, uint32 dimensions)
 		return;
 	}
 
-	vectors = palloc(sample->count * sizeof(float *));
-	members = palloc(sample->count * sizeof(float *));
-	assignments = palloc(sample->count * sizeof(uint32));
-	member_assignments = palloc(sample->count * sizeof(uint32));
-	for (uint32 i = 0; i < sample->count; i++)
-		vectors[i] = sample->vectors + (Size) i * dimensions;
-
-	centroids_train(vectors, sample->count, dimensions, side, COARSE_ITERATIONS, SEED,
-					&locality->coarse, assignments);
-	chain_centroids(&locality->coarse, vectors[0]);
+	kmeans_train_alone(sample->vectors, sample->count, dimensions, side, SEED, &locality->coarse);
+	chain_centroids(&locality->coarse, sample->vectors);
 	locality->fine = palloc0(locality->coarse.count * sizeof(Centroids));
 	locality->first_cell = palloc0(locality->coarse.count * sizeof(uint32));
-
-	/* The chain has renumbered the coarse centroids */
-	for (uint32 i = 0; i < sample->count; i++)
-		assignments[i] = centroids_nearest(&locality->coarse, vectors[i], NULL);
-
-	end_of_chain = centroids_get(&locality->coarse, 0);
-	for (uint32 coarse = 0; coarse < locality->coarse.count; coarse++)
-	{
-		Centroids *fine = &locality->fine[coarse];
-		uint32 member_count = 0;
-
-		for (uint32 i = 0; i < sample->count; i++)
-		{
-			if (assignments[i] == coarse)
-				members[member_count++] = vectors[i];
-		}
-		train_fine(locality, coarse, members, member_count, side, dimensions, member_assignments);
-		chain_centroids(fine, end_of_chain);
-		end_of_chain = centroids_get(fine, fine->count - 1);
-		locality->first_cell[coarse] = locality->cell_count;
-		locality->cell_count += fine->count;
-	}
-
-	pfree(member_assignments);
-	pfree(assignments);
-	pfree(members);
-	pfree(vectors);
+	train_fine(locality, sample, side, dimensions);
 }
 
 void
