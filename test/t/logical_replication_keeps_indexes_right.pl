@@ -76,10 +76,9 @@ both_are_right('first copy');
 for my $database (@databases)
 {
 	fill_tables($publisher, $database, 301 .. 400);
-	for my $class (operator_classes($publisher, $database))
-	{
-		my $table = $class->{name};
-		$publisher->safe_psql($database, qq(
+	$publisher->safe_psql($database, join('', map {
+		my $table = $_->{name};
+		qq(
 			UPDATE $table SET v = other.v FROM $table other WHERE $table.id % 10 = 0 AND other.id = $table.id - 1;
 			UPDATE $table SET id = id + 1000 WHERE id % 10 = 3;
 			UPDATE $table SET v = NULL WHERE id % 50 = 7;
@@ -87,8 +86,8 @@ for my $database (@databases)
 			INSERT INTO $table SELECT id + 2000, v FROM $table WHERE id % 10 = 1;
 			BEGIN;
 			DELETE FROM $table;
-			ROLLBACK));
-	}
+			ROLLBACK;)
+	} operator_classes($publisher, $database)));
 	$publisher->safe_psql($database, q(
 		UPDATE keyless SET v = v + '[0,0,5]' WHERE id % 3 = 0;
 		DELETE FROM keyless WHERE v <-> '[50,0,0]' < 6));
@@ -108,10 +107,8 @@ both_are_right('after a vacuum and a checkpoint of the subscriber');
 $subscriber->stop('immediate');
 for my $database (@databases)
 {
-	for my $class (operator_classes($publisher, $database))
-	{
-		$publisher->safe_psql($database, "DELETE FROM $class->{name} WHERE id BETWEEN 401 AND 420");
-	}
+	$publisher->safe_psql($database, join('', map { "DELETE FROM $_->{name} WHERE id BETWEEN 401 AND 420;" }
+		operator_classes($publisher, $database)));
 }
 $subscriber->start;
 catch_up();
@@ -120,10 +117,7 @@ both_are_right('after a crash of the subscriber');
 # TRUNCATE is replicated too, and leaves empty indexes that take rows.
 for my $database (@databases)
 {
-	for my $class (operator_classes($publisher, $database))
-	{
-		$publisher->safe_psql($database, "TRUNCATE $class->{name}");
-	}
+	$publisher->safe_psql($database, join('', map { "TRUNCATE $_->{name};" } operator_classes($publisher, $database)));
 	fill_tables($publisher, $database, 1 .. 50);
 }
 catch_up();

@@ -55,9 +55,12 @@ my %METHOD = (
 );
 my @common_options = ('storage = mmap', 'storage = buffer_pool, warmup = prefetch', 'warmup = none');
 
+my @known_classes;
+
 sub operator_classes
 {
 	my ($node, $database) = @_;
+	return @known_classes if @known_classes;
 	my $rows = $node->safe_psql($database, q(
 		SELECT DISTINCT am.amname, c.opcname, c.opcintype::regtype, o.oprname
 		FROM pg_opclass c
@@ -77,7 +80,7 @@ sub operator_classes
 		die "EveryType.pm does not know the method $class{method}" unless $METHOD{ $class{method} };
 		push @classes, \%class;
 	}
-	return @classes;
+	return @known_classes = @classes;
 }
 
 sub create_tables
@@ -86,11 +89,9 @@ sub create_tables
 	$node->safe_psql($database, q(
 		CREATE FUNCTION sample_elements(id int, n int) RETURNS int[] LANGUAGE sql IMMUTABLE AS $$
 			SELECT array_agg(hashint4(id * 1000 + i) & 63 ORDER BY i) FROM generate_series(1, n) i $$));
-	for my $class (operator_classes($node, $database))
-	{
-		$node->safe_psql($database,
-			"CREATE TABLE $class->{name} (id int PRIMARY KEY, v $SAMPLE{ $class->{type} }{column})");
-	}
+	$node->safe_psql($database, join('', map {
+		"CREATE TABLE $_->{name} (id int PRIMARY KEY, v $SAMPLE{ $_->{type} }{column});\n"
+	} operator_classes($node, $database)));
 	return;
 }
 
@@ -119,12 +120,14 @@ sub create_indexes
 {
 	my ($node, $database, $first) = @_;
 	my $turn = $first // 0;
+	my $sql = 'SET client_min_messages = warning;';
 	for my $class (operator_classes($node, $database))
 	{
 		my $options = join(', ', $METHOD{ $class->{method} }{options}, $common_options[ $turn++ % 3 ]);
-		$node->safe_psql($database, "CREATE INDEX $class->{name}_index ON $class->{name}"
-			. " USING $class->{method} (v $class->{class}) WITH ($options)");
+		$sql .= "CREATE INDEX $class->{name}_index ON $class->{name}"
+		  . " USING $class->{method} (v $class->{class}) WITH ($options);\n";
 	}
+	$node->safe_psql($database, $sql);
 	return;
 }
 
@@ -217,52 +220,61 @@ sub tables_digest
 }
 
 # Searches by an index, with the most effort, give ten rows that are there, and of the nearest ones nine
-# of ten at least.  Distances are compared, because rows at the same distance have no order.
+# of ten at least.  Distances are compared, because rows at the same distance have no order, and sorted,
+# because halfs that an index has normalized are rounded, which may turn round near neighbors.
+my $check_search = <<'SQL';
+CREATE FUNCTION pg_temp.check_search(name text, operator text, queries text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	query text;
+	search text;
+	plan text;
+	by_index numeric[];
+	exact numeric[];
+	hits int := 0;
+BEGIN
+	FOREACH query IN ARRAY queries LOOP
+		search := format('SELECT round((v %1$s %2$L)::numeric, 5) AS d FROM %3$I ORDER BY v %1$s %2$L LIMIT 10',
+			operator, query, name);
+		PERFORM set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'on', true);
+		EXECUTE 'EXPLAIN (FORMAT json) ' || search INTO plan;
+		IF plan !~ format('"%s_index"', name) THEN
+			RETURN 'the index is not used: ' || plan;
+		END IF;
+		EXECUTE format('SELECT ARRAY(SELECT d FROM (%s) s ORDER BY d)', search) INTO by_index;
+		PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'off', true);
+		EXECUTE format('SELECT ARRAY(SELECT d FROM (%s) s ORDER BY d)', search) INTO exact;
+		IF cardinality(exact) <> 10 OR cardinality(by_index) <> 10
+			OR EXISTS (SELECT FROM generate_series(1, 10) n WHERE by_index[n] < exact[n]) THEN
+			RETURN format('query %s: by index %s, exact %s', query, by_index, exact);
+		END IF;
+		hits := hits + (SELECT count(*) FROM unnest(by_index) d WHERE d <= exact[10]);
+	END LOOP;
+	IF hits < 9 * cardinality(queries) THEN
+		RETURN format('the index finds %s of the %s nearest', hits, 10 * cardinality(queries));
+	END IF;
+	PERFORM vectorstore_index_check(name || '_index');
+	RETURN 'right';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLERRM;
+END $$;
+SQL
+
 sub check_searches
 {
 	my ($node, $database, $what) = @_;
-	for my $class (operator_classes($node, $database))
+	my @classes = operator_classes($node, $database);
+	my %methods = map { $_->{method} => 1 } @classes;
+	my $sql = $check_search . join('', map { "SET $METHOD{$_}{effort};\n" } sort keys %methods);
+	for my $class (@classes)
 	{
 		my $value = sample($class->{type});
-		my $order = "v $class->{operator} q LIMIT 10";
-		my $operator_in_format = $class->{operator} =~ s/%/%%/gr;
-		my ($status, undef, $errors) = $node->psql($database, qq(
-			SET $METHOD{ $class->{method} }{effort};
-			SET plan_cache_mode = force_custom_plan;
-			DO \$\$
-			DECLARE
-				q $SAMPLE{ $class->{type} }{column};
-				plan text;
-				by_index numeric[];
-				exact numeric[];
-				hits int := 0;
-			BEGIN
-				FOR number IN 501 .. 505 LOOP
-					q := (SELECT $value FROM (SELECT number AS id) s);
-					SET LOCAL enable_seqscan = off;
-					SET LOCAL enable_indexscan = on;
-					EXECUTE format('EXPLAIN (FORMAT json) SELECT FROM $class->{name} ORDER BY v $operator_in_format %L LIMIT 10', q) INTO plan;
-					IF plan !~ '"$class->{name}_index"' THEN
-						RAISE 'the index is not used: %', plan;
-					END IF;
-					by_index := ARRAY(SELECT round((v $class->{operator} q)::numeric, 5) FROM $class->{name} ORDER BY $order);
-					-- Indexed halfs that were normalized are rounded, which may turn round near neighbors.
-					by_index := ARRAY(SELECT d FROM unnest(by_index) d ORDER BY d);
-					SET LOCAL enable_seqscan = on;
-					SET LOCAL enable_indexscan = off;
-					exact := ARRAY(SELECT round((v $class->{operator} q)::numeric, 5) FROM $class->{name} ORDER BY $order);
-					IF cardinality(exact) <> 10 OR cardinality(by_index) <> 10
-						OR EXISTS (SELECT FROM generate_series(1, 10) n WHERE by_index[n] < exact[n]) THEN
-						RAISE 'query %: by index %, exact %', number, by_index, exact;
-					END IF;
-					hits := hits + (SELECT count(*) FROM unnest(by_index) d WHERE d <= exact[10]);
-				END LOOP;
-				IF hits < 45 THEN
-					RAISE 'the index finds % of the 50 nearest', hits;
-				END IF;
-			END \$\$;
-			SELECT vectorstore_index_check('$class->{name}_index')));
-		is($status, 0, "$what: $class->{method} index of $class->{class}") or diag($errors);
+		$sql .= "SELECT replace(pg_temp.check_search('$class->{name}', '$class->{operator}',"
+		  . " ARRAY(SELECT ($value)::text FROM generate_series(501, 505) id)), E'\\n', ' ');\n";
+	}
+	my @answers = split /\n/, $node->safe_psql($database, $sql);
+	for my $class (@classes)
+	{
+		is(shift @answers, 'right', "$what: $class->{method} index of $class->{class}");
 	}
 	return;
 }
