@@ -74,6 +74,17 @@ for my $class ('vector_l2_ops', 'vector_cosine_ops', 'vector_ip_ops')
 SELECT rows FROM vectorstore_index_info('items_index')
 SQL
 }
+# So few lists that memory holds the rows of none of them
+for my $lists (1, 3)
+{
+	for my $workers (0, 2)
+	{
+		build(lists => $lists, workers => $workers, memory => '1MB');
+		check_index($node, "$lists lists, $workers workers, small memory");
+		is($node->safe_psql('postgres', "SELECT rows FROM vectorstore_index_info('items_index')"), 20010,
+			"$lists lists, $workers workers, small memory: all rows");
+	}
+}
 # So many lists that they are searched in groups
 is(build(lists => 3000, workers => 2, storage => 'mmap'), build(lists => 3000), 'the same with thousands of lists');
 check_index($node, 'thousands of lists');
