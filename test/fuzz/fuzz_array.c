@@ -63,18 +63,33 @@ spoil_array(ArrayType *array)
 	return array;
 }
 
-static float8
-random_float8(FuzzStyle style)
+/* What numbers an array has: of a style, and perhaps some that no type takes among them. */
+typedef struct NumberSource
 {
-	if (fuzz_chance(100))
-		return fuzz_chance(2) ? NAN : -INFINITY;
-	return (float8) fuzz_element(style) * (fuzz_chance(50) ? 1e10 : 1);
+	FuzzStyle style;
+	bool is_clean;
+} NumberSource;
+
+static NumberSource
+random_source(void)
+{
+	return (NumberSource){.style = fuzz_below(FUZZ_STYLE_COUNT), .is_clean = !fuzz_chance(4)};
+}
+
+static float8
+random_float8(NumberSource source)
+{
+	float8 number = fuzz_element(source.style);
+
+	if (source.is_clean || !fuzz_chance(10))
+		return number;
+	return fuzz_chance(3) ? NAN : fuzz_chance(2) ? -INFINITY : number * 1e10;
 }
 
 static ArrayType *
 random_numeric_array(int dimensions, bool has_bitmap)
 {
-	FuzzStyle style = fuzz_below(FUZZ_STYLE_COUNT);
+	NumberSource source = random_source();
 	char *data =
 		palloc0(32 * dimensions); /* enough for 12 digits with all that may be around them */
 	Size size = 0;
@@ -85,7 +100,7 @@ random_numeric_array(int dimensions, bool has_bitmap)
 		char digits[24];
 		void *numeric;
 
-		snprintf(digits, sizeof(digits), "%.12g", random_float8(style));
+		snprintf(digits, sizeof(digits), "%.12g", random_float8(source));
 		numeric = DatumGetPointer(shim_numeric(digits));
 		memcpy(data + size, numeric, VARSIZE(numeric));
 		size += INTALIGN(VARSIZE(numeric));
@@ -99,7 +114,7 @@ random_numeric_array(int dimensions, bool has_bitmap)
 Datum
 fuzz_make_array(FuzzKind kind, int dimensions)
 {
-	FuzzStyle style = fuzz_below(FUZZ_STYLE_COUNT);
+	NumberSource source = random_source();
 	bool has_bitmap = fuzz_chance(4);
 	ArrayType *array;
 
@@ -117,13 +132,13 @@ fuzz_make_array(FuzzKind kind, int dimensions)
 	{
 		array = array_alloc(FLOAT4OID, dimensions, has_bitmap, sizeof(float4) * dimensions);
 		for (int i = 0; i < dimensions; i++)
-			((float4 *) float_array_elements(array))[i] = (float4) random_float8(style);
+			((float4 *) float_array_elements(array))[i] = (float4) random_float8(source);
 	}
 	else
 	{
 		array = array_alloc(FLOAT8OID, dimensions, has_bitmap, sizeof(float8) * dimensions);
 		for (int i = 0; i < dimensions; i++)
-			((float8 *) float_array_elements(array))[i] = random_float8(style);
+			((float8 *) float_array_elements(array))[i] = random_float8(source);
 	}
 	return PointerGetDatum(fuzz_chance(20) ? spoil_array(array) : array);
 }
@@ -133,6 +148,7 @@ Datum
 fuzz_make_state(int dimensions)
 {
 	int count = (int) fuzz_below(4);
+	NumberSource source = random_source();
 	ArrayType *array;
 	float8 *state;
 
@@ -143,7 +159,7 @@ fuzz_make_state(int dimensions)
 	state = float_array_elements(array);
 	state[0] = count;
 	for (int i = 1; count > 0 && i <= dimensions; i++)
-		state[i] = random_float8(fuzz_below(FUZZ_STYLE_COUNT)) * (fuzz_chance(50) ? 1e300 : 1);
+		state[i] = random_float8(source) * (source.is_clean ? 1 : 1e300);
 	return PointerGetDatum(array);
 }
 
