@@ -365,6 +365,14 @@ vs_may_maintain_table(Oid table)
 #endif
 }
 
+/* A parallel scan of a table has flags since 19 (access/tableam.h). */
+#if PG_VERSION_NUM < 190000
+#define vs_table_beginscan_parallel(relation, scan) table_beginscan_parallel(relation, scan)
+#else
+#define vs_table_beginscan_parallel(relation, scan)                                                \
+	table_beginscan_parallel(relation, scan, SO_NONE)
+#endif
+
 /* Has the planner chosen the number of build workers (ii_ParallelWorkers) for our methods? */
 #define VS_PLANNER_CHOOSES_BUILD_WORKERS (PG_VERSION_NUM >= 170000)
 

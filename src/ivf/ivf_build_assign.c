@@ -106,7 +106,7 @@ ivf_assigner_run(IvfAssigner *assigner, void *table_memory)
 	assigner->done = true;
 	centroid_table_open(&assigner->table, table_memory);
 	if (assigner->scan != NULL)
-		scan = table_beginscan_parallel(assigner->heap, assigner->scan);
+		scan = vs_table_beginscan_parallel(assigner->heap, assigner->scan);
 	heap_rows = table_index_build_scan(assigner->heap, assigner->index, assigner->index_info, true,
 									   assigner->process == 0, take_row, assigner, scan);
 	if (assigner->count > 0)
