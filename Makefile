@@ -87,9 +87,8 @@ check:
 check-unit check-fuzz check-regress check-isolation check-tap check-clients:
 	@test/check.sh $(@:check-%=%)
 
-fuzz: export INPUTS ?= 10000000
 fuzz:
-	@test/check.sh fuzz
+	@INPUTS=$${INPUTS:-10000000} test/check.sh fuzz
 
 demo:
 	@test/demo/run.sh
