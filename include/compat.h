@@ -191,6 +191,13 @@ vs_smgr_write(SMgrRelation smgr, ForkNumber fork, BlockNumber block, const void 
 #endif
 }
 
+/* Since 19 the scan options are an argument; a macro, for the sake of the include of access/tableam.h. */
+#if PG_VERSION_NUM < 190000
+#define vs_table_beginscan_parallel(rel, scan) table_beginscan_parallel(rel, scan)
+#else
+#define vs_table_beginscan_parallel(rel, scan) table_beginscan_parallel(rel, scan, SO_NONE)
+#endif
+
 /* Sets the checksum of a page that is about to be written past shared buffers; renamed in 19. */
 static inline void
 vs_page_set_checksum(Page page, BlockNumber block)
