@@ -265,6 +265,8 @@ panel_scores(const PackedVectors *packed, uint32_t panel, const float *vector, f
 
 	for (uint32_t i = 0; i < packed->dimensions; i++)
 	{
+		/* As above: not unrolled, it becomes vector instructions */
+#pragma GCC unroll 1
 		for (uint32_t j = 0; j < DISTANCE_PANEL; j++)
 			sums[j] += vector[i] * elements[(size_t) i * DISTANCE_PANEL + j];
 	}

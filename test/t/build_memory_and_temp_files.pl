@@ -83,7 +83,7 @@ for my $workers (0, 2)
 	for my $limit ('64kB', '1MB')
 	{
 		fails_with($node, "$settings SET temp_file_limit = '$limit'; $create",
-			qr/temporary file size exceeds temp_file_limit/, "$what: temp_file_limit = $limit is an error");
+			qr/temporary file size exceeds "?temp_file_limit/, "$what: temp_file_limit = $limit is an error");
 		is(join(' ', temporary_files($node)), '', "$what: it leaves no temporary file");
 		settle($node);
 		is(files_of_database(), $files, "$what: and no index file");

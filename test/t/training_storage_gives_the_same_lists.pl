@@ -99,7 +99,7 @@ for my $workers (0, 2)
 	{
 		fails_with($node,
 			"ALTER TABLE items SET (parallel_workers = $workers); SET temp_file_limit = '$limit'; $create",
-			qr/temporary file size exceeds temp_file_limit/, "$workers workers: temp_file_limit = $limit is an error");
+			qr/temporary file size exceeds "?temp_file_limit/, "$workers workers: temp_file_limit = $limit is an error");
 		is(join(' ', temporary_files($node)), '', "$workers workers: it leaves no temporary file");
 	}
 }
