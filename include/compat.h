@@ -372,23 +372,8 @@ vs_may_maintain_table(Oid table)
 #endif
 }
 
-/* A parallel scan of a table has flags since 19 (access/tableam.h). */
-#if PG_VERSION_NUM < 190000
-#define vs_table_beginscan_parallel(relation, scan) table_beginscan_parallel(relation, scan)
-#else
-#define vs_table_beginscan_parallel(relation, scan)                                                \
-	table_beginscan_parallel(relation, scan, SO_NONE)
-#endif
-
 /* Has the planner chosen the number of build workers (ii_ParallelWorkers) for our methods? */
 #define VS_PLANNER_CHOOSES_BUILD_WORKERS (PG_VERSION_NUM >= 170000)
-
-/* Since 19 the callers of table scans give options; none here. */
-#if PG_VERSION_NUM < 190000
-#define vs_table_beginscan_parallel(table, scan) table_beginscan_parallel(table, scan)
-#else
-#define vs_table_beginscan_parallel(table, scan) table_beginscan_parallel(table, scan, 0)
-#endif
 
 /* Maintenance of indexes goes without the caller's search path, from 17 on. */
 static inline void
