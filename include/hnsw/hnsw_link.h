@@ -34,17 +34,27 @@ extern void hnsw_linker_begin(HnswLinker *linker, StorageReader *reader);
 extern uint32 hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
 								 const uint32 *ordinals, uint32 count, uint32 max, uint32 *chosen);
 
+/* How much a new edge is wanted */
+typedef enum HnswLinkForce
+{
+	HNSW_LINK_IF_CHOSEN,	 /* by Algorithm 4 */
+	HNSW_LINK_FOR_REDUNDANT, /* or in the place of a node that another edge leads to as well */
+	HNSW_LINK_IN_ANY_CASE	 /* or in the place of the furthest */
+} HnswLinkForce;
+
 /*
  * Add an edge from `from` to `to` on a level: appended where there is room, otherwise chosen among
- * the list and `to` by Algorithm 4; where that leaves `to` out, `force` puts it in the place of the
- * furthest.  Returns whether the edge is there now: not where `from` can't be linked to on this
- * level.
+ * the list and `to` by Algorithm 4; where that leaves `to` out, `force` may help.  A node that no
+ * other edge leads to is not pruned, as long as there is one in the list that is reached otherwise.
+ * Returns whether the edge is there now: not where `from` can't be linked to on this level.
  */
-extern bool hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, bool force);
+extern bool
+hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, HnswLinkForce force);
 
 /*
  * Link the neighbors that a node was given back to it on a level.  Where all of them choose others,
- * the nearest is made to take it: nothing would lead to the node.
+ * one is made to take it, since nothing would lead to the node: the nearest that can do so without
+ * another node's being lost by it.
  */
 extern void
 hnsw_linker_link_back(HnswLinker *linker, uint32 ordinal, int level, const HnswList *neighbors);

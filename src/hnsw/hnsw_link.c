@@ -98,8 +98,97 @@ list_contains(const HnswList *list, uint32 ordinal)
 	return false;
 }
 
+/*
+ * Whether an edge leads to a node that does not begin at `from`.  It is looked for where it is likely
+ * to be: at the node's own neighbors.
+ */
+static bool
+is_reached_otherwise(HnswLinker *linker, uint32 ordinal, uint32 from, int level)
+{
+	StorageReader *reader = linker->reader;
+	HnswSlot slot;
+	HnswList neighbors;
+	HnswList list;
+
+	hnsw_read_node(reader, ordinal, &slot);
+	if (!hnsw_node_is_linkable(&slot.node, level))
+		return true;
+	hnsw_read_list(reader, ordinal, &slot.node, level, false, &neighbors);
+	for (uint32 i = 0; i < neighbors.count; i++)
+	{
+		if (neighbors.ids[i] == from)
+			continue;
+		hnsw_read_node(reader, neighbors.ids[i], &slot);
+		hnsw_read_list(reader, neighbors.ids[i], &slot.node, level, false, &list);
+		if (slot.node.state == HNSW_NODE_LIVE && list_contains(&list, ordinal))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Put a node into a full list, in the place of the furthest one that is reached otherwise and is not
+ * `keep`; false where there is none.
+ */
+static bool
+replace_redundant(HnswLinker *linker, uint32 from, int level, uint32 ordinal, uint32 keep,
+				  HnswList *list)
+{
+	for (uint32 at = list->count; at-- > 0;)
+	{
+		if (list->ids[at] != keep && is_reached_otherwise(linker, list->ids[at], from, level))
+		{
+			list->ids[at] = ordinal;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The one that `list` has and `chosen`, which is as long, has not; INVALID_ORDINAL if there is none. */
+static uint32
+find_dropped(const HnswList *list, const HnswList *chosen)
+{
+	for (uint32 i = 0; i < list->count; i++)
+	{
+		if (!list_contains(chosen, list->ids[i]))
+			return list->ids[i];
+	}
+	return INVALID_ORDINAL;
+}
+
+/*
+ * Choose the neighbors of `from`, whose list is full, among these and `to`; false where `to` is not
+ * among them.
+ */
+static bool
+choose_with(HnswLinker *linker, uint32 from, uint32 to, int level, HnswLinkForce force,
+			const HnswList *list, HnswList *chosen)
+{
+	uint32 candidates[2 * HNSW_MAX_M + 1];
+	uint32 dropped;
+
+	memcpy(candidates, list->ids, list->count * sizeof(uint32));
+	candidates[list->count] = to;
+	chosen->count = hnsw_linker_choose(linker, NULL, from, candidates, list->count + 1, list->count,
+									   chosen->ids);
+	if (!list_contains(chosen, to))
+	{
+		if (force == HNSW_LINK_IN_ANY_CASE)
+			chosen->ids[chosen->count - 1] = to;
+		return force == HNSW_LINK_IN_ANY_CASE ||
+			   (force == HNSW_LINK_FOR_REDUNDANT &&
+				replace_redundant(linker, from, level, to, INVALID_ORDINAL, chosen));
+	}
+
+	dropped = find_dropped(list, chosen);
+	if (dropped != INVALID_ORDINAL && !is_reached_otherwise(linker, dropped, from, level))
+		(void) replace_redundant(linker, from, level, dropped, to, chosen);
+	return true;
+}
+
 bool
-hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, bool force)
+hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, HnswLinkForce force)
 {
 	uint32 max = hnsw_level_m(linker->m, level);
 	HnswSlot slot;
@@ -119,21 +208,8 @@ hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, bool
 		replacement = list;
 		if (list.count < max)
 			replacement.ids[replacement.count++] = to;
-		else
-		{
-			uint32 candidates[2 * HNSW_MAX_M + 1];
-
-			memcpy(candidates, list.ids, list.count * sizeof(uint32));
-			candidates[list.count] = to;
-			replacement.count = hnsw_linker_choose(linker, NULL, from, candidates, list.count + 1,
-												   max, replacement.ids);
-			if (!list_contains(&replacement, to))
-			{
-				if (!force)
-					return false;
-				replacement.ids[replacement.count - 1] = to;
-			}
-		}
+		else if (!choose_with(linker, from, to, level, force, &list, &replacement))
+			return false;
 	} while (!hnsw_replace_list(linker->reader, from, &slot.node, level, &list, &replacement));
 	return true;
 }
@@ -141,10 +217,17 @@ hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, bool
 void
 hnsw_linker_link_back(HnswLinker *linker, uint32 ordinal, int level, const HnswList *neighbors)
 {
-	uint32 linked = 0;
+	bool linked = false;
 
 	for (uint32 i = 0; i < neighbors->count; i++)
-		linked += hnsw_linker_add_edge(linker, neighbors->ids[i], ordinal, level, false) ? 1 : 0;
-	for (uint32 i = 0; i < neighbors->count && linked == 0; i++)
-		linked += hnsw_linker_add_edge(linker, neighbors->ids[i], ordinal, level, true) ? 1 : 0;
+	{
+		if (hnsw_linker_add_edge(linker, neighbors->ids[i], ordinal, level, HNSW_LINK_IF_CHOSEN))
+			linked = true;
+	}
+	for (int force = HNSW_LINK_FOR_REDUNDANT; force <= HNSW_LINK_IN_ANY_CASE; force++)
+	{
+		for (uint32 i = 0; i < neighbors->count && !linked; i++)
+			linked = hnsw_linker_add_edge(linker, neighbors->ids[i], ordinal, level,
+										  (HnswLinkForce) force);
+	}
 }
