@@ -124,9 +124,14 @@ hnsw_read_vectors(StorageReader *reader, const IndexType *type, const uint32 *or
 	}
 	for (uint32 i = 0; type->vector_type->varying && i < count; i++)
 	{
-		if (!complete_vector(reader, type, ordinals[i], false,
-							 (char *) vectors + i * (Size) type->vector_size))
-			report_corrupted_vector(reader, ordinals[i]);
+		VaryingVector *vector = (VaryingVector *) ((char *) vectors + i * (Size) type->vector_size);
+
+		/*
+		 * The node may have been freed and be written anew since its ordinal was read: long slot
+		 * first, then the header.  A vector without elements is as good as any for such a one.
+		 */
+		if (!complete_vector(reader, type, ordinals[i], false, vector))
+			vector->size = sizeof(VaryingVector);
 	}
 }
 

@@ -15,6 +15,8 @@
 #include <math.h>
 #include <sys/resource.h>
 
+#include "access/htup_details.h"
+
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -88,6 +90,9 @@ ivf_build_take_sample(IvfBuild *build, int workers)
 	build->lists = choose_list_count(build->index, sample->row_estimate);
 	wanted = Max((double) build->lists * SAMPLE_ROWS_PER_LIST, SAMPLE_ROWS_MIN);
 	wanted = Min(wanted, sample->row_estimate * ESTIMATE_SLACK + ESTIMATE_SLACK_ROWS);
+	/* No more than can be: an empty table takes no room, however long its vectors are */
+	wanted = Min(wanted, (double) RelationGetNumberOfBlocks(build->heap) * MaxHeapTuplesPerPage);
+	wanted = Max(wanted, 1);
 
 	build_memory_create(&build->sample_memory,
 						(Size) wanted * build->type.dimensions * sizeof(float),
