@@ -309,12 +309,12 @@ BEGIN
 	RETURN EXISTS (SELECT FROM index_search(row_v, 50) s WHERE s.id = wanted);
 END $$;
 
--- The row is kept from deletion while it is looked for.
+-- The row is kept as it is while it is looked for: KEY SHARE would let its vector be updated.
 CREATE FUNCTION find_row(wanted int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	row_v vector;
 BEGIN
-	SELECT v INTO row_v FROM items WHERE id = wanted FOR KEY SHARE;
+	SELECT v INTO row_v FROM items WHERE id = wanted FOR SHARE;
 	IF FOUND AND NOT is_found(wanted, row_v) THEN
 		RAISE 'the index does not find row %', wanted;
 	END IF;
