@@ -38,9 +38,9 @@ typedef enum PageArrayId
 {
 	PAGE_ARRAY_VECTORS = 0,	   /* raw vectors */
 	PAGE_ARRAY_CODES = 1,	   /* quantized codes; absent with quantizer none */
-	PAGE_ARRAY_METHOD_0 = 2,   /* hnsw: nodes */
-	PAGE_ARRAY_METHOD_1 = 3,   /* hnsw: neighbors of upper levels */
-	PAGE_ARRAY_METHOD_2 = 4,   /* hnsw: vectors longer than their slots */
+	PAGE_ARRAY_METHOD_0 = 2,   /* hnsw: nodes; ivf: entries */
+	PAGE_ARRAY_METHOD_1 = 3,   /* hnsw: neighbors of upper levels; ivf: extents */
+	PAGE_ARRAY_METHOD_2 = 4,   /* hnsw: vectors longer than their slots; ivf: centroids */
 	PAGE_ARRAY_PARAMETERS = 5, /* a quantizer's trained parameters */
 	PAGE_ARRAY_COUNT = 6
 } PageArrayId;
@@ -94,7 +94,7 @@ typedef struct IndexMeta
 	XLogRecPtr base_stamp;	 /* every group has at least this stamp */
 	XLogRecPtr newest_stamp; /* no group has a higher one */
 
-	char method_meta[METHOD_META_SIZE]; /* HnswMeta; 8-byte aligned */
+	char method_meta[METHOD_META_SIZE]; /* HnswMeta or IvfMeta; 8-byte aligned */
 
 	PageArrayMeta arrays[PAGE_ARRAY_COUNT];
 } IndexMeta;
