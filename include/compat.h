@@ -191,11 +191,25 @@ vs_smgr_write(SMgrRelation smgr, ForkNumber fork, BlockNumber block, const void 
 #endif
 }
 
-/* Since 19 the scan options are an argument; a macro, for the sake of the include of access/tableam.h. */
+/* Since 19 the scan options are an argument; macros, for the sake of the include of access/tableam.h. */
 #if PG_VERSION_NUM < 190000
+#define vs_table_beginscan(rel, snapshot)	   table_beginscan(rel, snapshot, 0, NULL)
 #define vs_table_beginscan_parallel(rel, scan) table_beginscan_parallel(rel, scan)
 #else
+#define vs_table_beginscan(rel, snapshot)	   table_beginscan(rel, snapshot, 0, NULL, SO_NONE)
 #define vs_table_beginscan_parallel(rel, scan) table_beginscan_parallel(rel, scan, SO_NONE)
+#endif
+
+/* Since 18 a scan may be instrumented, since 19 there are options; a macro for the same reason. */
+#if PG_VERSION_NUM < 180000
+#define vs_index_beginscan(table, index, snapshot, keys, orders)                                   \
+	index_beginscan(table, index, snapshot, keys, orders)
+#elif PG_VERSION_NUM < 190000
+#define vs_index_beginscan(table, index, snapshot, keys, orders)                                   \
+	index_beginscan(table, index, snapshot, NULL, keys, orders)
+#else
+#define vs_index_beginscan(table, index, snapshot, keys, orders)                                   \
+	index_beginscan(table, index, snapshot, NULL, keys, orders, SO_NONE)
 #endif
 
 /* Sets the checksum of a page that is about to be written past shared buffers; renamed in 19. */

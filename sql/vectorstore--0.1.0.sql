@@ -959,6 +959,13 @@ CREATE FUNCTION vectorstore_warmup(index regclass) RETURNS bigint
 COMMENT ON FUNCTION vectorstore_warmup(regclass) IS
 'Bring an index into memory now, and lock it there if its option warmup is lock; returns the number of blocks read. Needs SELECT on the table.';
 
+CREATE FUNCTION vectorstore_recall(index regclass, k integer DEFAULT 10, sample integer DEFAULT 100)
+	RETURNS double precision
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vectorstore_recall(regclass, integer, integer) IS
+'Recall of an index, with the settings of the session: which share of the k nearest other rows the index finds, on average over a sample of the table''s own rows; null where there is nothing to find. Compares each row of the table with each of the sample. Needs SELECT on the table.';
+
 CREATE FUNCTION vectorstore_index_check(index regclass) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 
