@@ -4,7 +4,7 @@ INSERT INTO recall_rows SELECT i, ARRAY(SELECT sin(i * j) + cos(i + j * j) FROM 
 FROM generate_series(1, 3000) i;
 
 -- Lists of which all are scanned find everything; one of many doesn't, and the setting of the session tells.
-CREATE INDEX recall_lists ON recall_rows USING ivf (v vector_l2_ops) WITH (lists = 40);
+CREATE INDEX recall_lists ON recall_rows USING ivf (v vector_l2_ops) WITH (lists = 40, quantizer = none);
 SET ivf.probes = 40;
 SELECT vectorstore_recall('recall_lists');
 SELECT vectorstore_recall('recall_lists', k => 3, sample => 5000);
@@ -21,7 +21,7 @@ SELECT vectorstore_recall('recall_graph', 100, 50) BETWEEN 0.05 AND 0.1 AS candi
 RESET hnsw.ef_search;
 
 -- Other metrics and types; an index of an expression, and of a part of the table
-CREATE INDEX recall_cosine ON recall_rows USING ivf (v vector_cosine_ops) WITH (lists = 4);
+CREATE INDEX recall_cosine ON recall_rows USING ivf (v vector_cosine_ops) WITH (lists = 4, quantizer = none);
 CREATE INDEX recall_part ON recall_rows USING hnsw ((v::halfvec(8)) halfvec_l1_ops) WHERE kept;
 SET ivf.probes = 4;
 SELECT vectorstore_recall('recall_cosine');
