@@ -20,13 +20,11 @@
 #ifndef STORAGE_PAGE_WRITE_H
 #define STORAGE_PAGE_WRITE_H
 
-#include "access/generic_xlog.h"
 #include "storage/metapage.h"
 
 typedef struct PageWrite
 {
 	Relation index;
-	GenericXLogState *xlog;
 	bool has_page;
 	uint32 data_block;
 	IndexMeta *meta; /* registered metapage, or NULL */
@@ -45,7 +43,7 @@ extern IndexMeta *page_write_metapage(PageWrite *write, Buffer buffer);
 /* Stamp, write the WAL record, apply. */
 extern void page_write_finish(PageWrite *write);
 
-/* Drop the changes. */
+/* Drop the changes (so does the next page_write_begin, after an error). */
 extern void page_write_abort(PageWrite *write);
 
 /* Log a new settle map page (growth of the file). */

@@ -3,7 +3,7 @@
  *		The write side of the settle protocol: a page, its group's stamp and the
  *		metapage's newest stamp change in one generic WAL record.
  *
- * At most four pages a record (MAX_GENERIC_XLOG_PAGES): an array page, the
+ * At most four pages a record (storage/page_record.h): an array page, the
  * metapage, a settle map page.  Locks are taken in that order.
  *
  * Stamping goes for every permanent relation, also where it is not WAL-logged
@@ -16,6 +16,7 @@
 
 #include "access/xlog.h"
 #include "miscadmin.h"
+#include "storage/page_record.h"
 #include "storage/page_write.h"
 #include "storage/proc.h"
 #include "storage/settle_map.h"
@@ -25,7 +26,7 @@ page_write_begin(PageWrite *write, Relation index)
 {
 	memset(write, 0, sizeof(PageWrite));
 	write->index = index;
-	write->xlog = GenericXLogStart(index);
+	page_record_begin();
 }
 
 Page
@@ -35,7 +36,7 @@ page_write_page(PageWrite *write, Buffer buffer, uint32 data_block, bool fresh, 
 
 	Assert(!write->has_page);
 	Assert(BufferGetBlockNumber(buffer) == storage_block_of_data_block(data_block));
-	page = GenericXLogRegisterBuffer(write->xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+	page = page_record_add(buffer, fresh);
 	if (fresh)
 		storage_page_init(page, STORAGE_PAGE_ARRAY, array);
 	write->has_page = true;
@@ -46,7 +47,7 @@ page_write_page(PageWrite *write, Buffer buffer, uint32 data_block, bool fresh, 
 IndexMeta *
 page_write_metapage(PageWrite *write, Buffer buffer)
 {
-	Page page = GenericXLogRegisterBuffer(write->xlog, buffer, 0);
+	Page page = page_record_add(buffer, false);
 
 	write->meta_buffer = buffer;
 	write->meta = storage_meta_of_page(write->index, page);
@@ -89,7 +90,7 @@ set_stamps(PageWrite *write, Buffer meta_buffer, Buffer map_buffer, bool *meta_l
 
 		LockBuffer(meta_buffer, BUFFER_LOCK_EXCLUSIVE);
 		*meta_locked = true;
-		meta = StorageMetaPageGet(GenericXLogRegisterBuffer(write->xlog, meta_buffer, 0));
+		meta = StorageMetaPageGet(page_record_add(meta_buffer, false));
 		meta->newest_stamp = Max(meta->newest_stamp, redo + 1);
 	}
 
@@ -99,7 +100,7 @@ set_stamps(PageWrite *write, Buffer meta_buffer, Buffer map_buffer, bool *meta_l
 
 		LockBuffer(map_buffer, BUFFER_LOCK_EXCLUSIVE);
 		*map_locked = true;
-		map = SettleMapPageGet(GenericXLogRegisterBuffer(write->xlog, map_buffer, 0));
+		map = SettleMapPageGet(page_record_add(map_buffer, false));
 		map->stamps[at] = Max(map->stamps[at], redo + 1);
 	}
 }
@@ -115,7 +116,7 @@ page_write_finish(PageWrite *write)
 
 	if (!write->has_page || index->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
 	{
-		GenericXLogFinish(write->xlog);
+		page_record_finish(index);
 		return;
 	}
 
@@ -129,7 +130,7 @@ page_write_finish(PageWrite *write)
 	Assert((MyProc->delayChkptFlags & DELAY_CHKPT_START) == 0);
 	MyProc->delayChkptFlags |= DELAY_CHKPT_START;
 	set_stamps(write, meta_buffer, map_buffer, &meta_locked, &map_locked);
-	GenericXLogFinish(write->xlog);
+	page_record_finish(index);
 	MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
 
 	if (map_locked)
@@ -144,7 +145,7 @@ page_write_finish(PageWrite *write)
 void
 page_write_abort(PageWrite *write)
 {
-	GenericXLogAbort(write->xlog);
+	page_record_begin();
 }
 
 void
@@ -158,11 +159,10 @@ page_write_new_settle_map(Relation index, BlockNumber block)
 	page = BufferGetPage(buffer);
 	if (PageIsNew(page))
 	{
-		GenericXLogState *xlog = GenericXLogStart(index);
-
-		page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
+		page_record_begin();
+		page = page_record_add(buffer, true);
 		storage_page_init(page, STORAGE_PAGE_SETTLE_MAP, 0);
-		GenericXLogFinish(xlog);
+		page_record_finish(index);
 	}
 	else
 		storage_page_check(index, page, block, STORAGE_PAGE_SETTLE_MAP, 0);
