@@ -20,11 +20,11 @@ typedef enum BuildMemoryPlace
 	BUILD_MEMORY_FILE	  /* a mapped temporary file */
 } BuildMemoryPlace;
 
-/* In what order the memory will be read */
+/* What is done with the memory */
 typedef enum BuildMemoryAccess
 {
-	BUILD_MEMORY_RANDOM,
-	BUILD_MEMORY_SEQUENTIAL
+	BUILD_MEMORY_RANDOM,	/* read and written anywhere */
+	BUILD_MEMORY_SEQUENTIAL /* written from its beginning to its end, then read alone */
 } BuildMemoryAccess;
 
 /* Goes with the memory context and resource owner that it was made in, if not freed before. */
@@ -33,17 +33,32 @@ typedef struct BuildMemory
 	BuildMemoryPlace place;
 	BuildMemoryAccess access;
 	Size size;
-	char *address;
+	char *address;		  /* NULL in a file that is being written */
 	dsm_segment *segment; /* BUILD_MEMORY_SHARED */
 	File file;			  /* BUILD_MEMORY_FILE */
+
+	/* A file that is being written: what is not in it yet */
+	char *piece;
+	Size piece_at;
+	Size piece_size;
 } BuildMemory;
 
 /*
  * Private memory where the build is not parallel and shared memory where it is, if the size is within
  * `limit` bytes and the system has them; a file otherwise.  All bytes are `fill` at first.
  */
-extern void build_memory_create(BuildMemory *memory, Size size, Size limit, bool parallel,
-								BuildMemoryAccess access, int fill);
+extern void
+build_memory_create(BuildMemory *memory, Size size, Size limit, bool parallel, int fill);
+
+/*
+ * The same for memory that is written once: at most `size` bytes, by calls that each write where the
+ * one before ended, or over what was written.  What was written can be read after the end, at
+ * memory->address, and memory->size is its size.
+ */
+extern void build_memory_begin_writing(BuildMemory *memory, Size size, Size limit, bool parallel);
+extern void build_memory_write(BuildMemory *memory, Size at, const void *bytes, Size size);
+extern void build_memory_end_writing(BuildMemory *memory);
+
 extern void build_memory_free(BuildMemory *memory);
 
 /* How a worker finds the memory: the leader fills a BuildMemoryShare, in memory shared with it. */

@@ -12,13 +12,14 @@
 #include "common/pg_prng.h"
 #include "nodes/execnodes.h"
 
+#include "index/build_memory.h"
 #include "index/index_type.h"
 
 typedef struct RowSample
 {
 	double row_estimate; /* rows with a vector that can be indexed */
 	uint32 count;
-	float *vectors; /* float32, count * dimensions */
+	const float *vectors; /* count * dimensions */
 
 	/* for row_sample.c */
 	Relation heap;
@@ -27,9 +28,12 @@ typedef struct RowSample
 	const IndexType *type;
 	BlockNumber blocks;
 	double rows_per_block;
+	BuildMemory *memory;
 	uint32 capacity;
-	uint64 seen; /* rows with a vector */
+	uint64 expected; /* rows with a vector */
+	uint64 seen;
 	void *vector;
+	float *floats; /* the vector's, where it is something else */
 	pg_prng_state random;
 } RowSample;
 
@@ -38,9 +42,10 @@ extern void row_sample_begin(RowSample *sample, Relation heap, Relation index,
 							 IndexInfo *index_info, const IndexType *type);
 
 /*
- * Take at most `capacity` vectors to `vectors`, from blocks of the heap drawn at random; all blocks
- * where there are few.  The element type must have a float32 form.
+ * Take at most `capacity` vectors from blocks of the heap drawn at random; all blocks where there are
+ * few.  They are written to `memory`, of which this is the whole writing; one that is zero where there is
+ * no row.  The element type must have a float32 form.
  */
-extern void row_sample_take(RowSample *sample, uint32 capacity, float *vectors);
+extern void row_sample_take(RowSample *sample, uint32 capacity, BuildMemory *memory);
 
 #endif

@@ -41,7 +41,7 @@ hnsw_build_create_edges(HnswBuild *build, bool parallel)
 
 	/* All bytes 0xFF: no neighbors */
 	build_memory_create(memory, edges_size(build->node_count, build->upper_count, m),
-						(Size) maintenance_work_mem * 1024, parallel, BUILD_MEMORY_RANDOM, 0xFF);
+						(Size) maintenance_work_mem * 1024, parallel, 0xFF);
 	hnsw_edges_layout(&build->edges, memory->address, build->node_count, build->upper_count, m);
 
 	hnsw_build_rewind_nodes(build);

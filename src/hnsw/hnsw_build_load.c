@@ -46,14 +46,19 @@ train_locality(HnswBuild *build, Locality *locality)
 	RowSample sample;
 	Size memory = Min((Size) maintenance_work_mem * 1024 / SAMPLE_MEMORY_SHARE, SAMPLE_MEMORY_MAX);
 	uint32 capacity = (uint32) Max(Min((Size) SAMPLE_ROWS, memory / size), 1);
-	float *vectors;
+	BuildMemory vectors;
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw build sample", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_CLUSTERING);
 	row_sample_begin(&sample, build->heap, build->index, build->index_info, &build->type);
-	vectors = MemoryContextAllocHuge(CurrentMemoryContext, capacity * size);
-	row_sample_take(&sample, capacity, vectors);
+	build_memory_begin_writing(&vectors, capacity * size, SIZE_MAX, false);
+	row_sample_take(&sample, capacity, &vectors);
+	MemoryContextSwitchTo(old_context);
 	locality_train(locality, &sample, build->type.dimensions);
-	pfree(vectors);
+	build_memory_free(&vectors);
+	MemoryContextDelete(context);
 }
 
 /* The place of a row's vector in locality order */

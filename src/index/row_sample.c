@@ -1,7 +1,7 @@
 /*
  * index/row_sample.c
  *		Block sampling for index builds, as ANALYZE does it (Knuth's algorithm S on
- *		blocks, reservoir on rows).
+ *		blocks), and among the rows of those blocks.
  *
  * Two looks: some blocks tell how many vectors a block holds, that and the
  * number of blocks gives the estimate and the number of blocks to sample.  Blocks
@@ -25,30 +25,42 @@
 #define PROBE_STRETCHES 8
 #define SEED			UINT64CONST(0x726F772073616D70)
 
+/*
+ * The place of the next row in the sample; `capacity` where it is not taken.
+ *
+ * Of as many rows as were expected each is taken with equal probability, in their order (Knuth's
+ * algorithm S, which never changes what was written); rows beyond that replace others (Vitter's
+ * algorithm R).
+ */
+static uint64
+choose_place(RowSample *sample)
+{
+	uint64 at = sample->seen++;
+	uint64 free = sample->capacity - sample->count;
+
+	if (at >= sample->expected && free == 0)
+		return pg_prng_uint64_range(&sample->random, 0, at);
+	if (at < sample->expected && free < sample->expected - at &&
+		pg_prng_uint64_range(&sample->random, 0, sample->expected - at - 1) >= free)
+		return sample->capacity;
+	return sample->count++;
+}
+
 static void
 take_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
 		 void *callback_state)
 {
 	RowSample *sample = callback_state;
 	const IndexType *type = sample->type;
-	uint64 at;
+	Size size = type->dimensions * sizeof(float);
+	uint64 place;
 
 	if (isnull[0] || !index_type_form_vector(type, values[0], sample->vector))
 		return;
-
-	/* Reservoir sampling (Vitter's algorithm R) */
-	at = sample->seen++;
-	if (at >= sample->capacity)
-	{
-		if (sample->capacity == 0)
-			return;
-		at = pg_prng_uint64_range(&sample->random, 0, at);
-		if (at >= sample->capacity)
-			return;
-	}
-	else
-		sample->count++;
-	index_type_to_floats(type, sample->vector, sample->vectors + at * type->dimensions);
+	place = choose_place(sample);
+	if (place < sample->capacity)
+		build_memory_write(sample->memory, place * size,
+						   index_type_as_floats(type, sample->vector, sample->floats), size);
 }
 
 /* Show the rows of `count` stretches of blocks to take_row(), and estimate from what they hold. */
@@ -97,13 +109,22 @@ row_sample_begin(RowSample *sample, Relation heap, Relation index, IndexInfo *in
 }
 
 void
-row_sample_take(RowSample *sample, uint32 capacity, float *vectors)
+row_sample_take(RowSample *sample, uint32 capacity, BuildMemory *memory)
 {
 	/* A little more than needed; where rows are very few, not the whole heap */
 	double needed = capacity * 1.1 / Max(sample->rows_per_block, 1.0);
+	double stretches = Max(ceil(needed / STRETCH_BLOCKS), PROBE_STRETCHES);
+	double blocks = Min(stretches * STRETCH_BLOCKS, (double) sample->blocks);
 
 	Assert(sample->type->vector_type->to_floats != NULL);
 	sample->capacity = capacity;
-	sample->vectors = vectors;
-	look_at_stretches(sample, Max(ceil(needed / STRETCH_BLOCKS), PROBE_STRETCHES));
+	sample->expected = (uint64) (sample->rows_per_block * blocks);
+	sample->memory = memory;
+	sample->floats = palloc0(sample->type->dimensions * sizeof(float));
+	look_at_stretches(sample, stretches);
+	if (sample->count == 0)
+		build_memory_write(memory, 0, sample->floats, sample->type->dimensions * sizeof(float));
+	build_memory_end_writing(memory);
+	sample->vectors = (const float *) memory->address;
+	pfree(sample->floats);
 }

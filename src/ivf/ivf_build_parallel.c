@@ -63,7 +63,7 @@ begin_training(IvfBuild *build, int workers)
 	uint32 dimensions = build->type.dimensions;
 
 	build_memory_create(&build->training, kmeans_size(count, dimensions, build->lists), SIZE_MAX,
-						workers > 0, BUILD_MEMORY_RANDOM, 0);
+						workers > 0, 0);
 	kmeans_init(&build->member.kmeans, build->training.address, build->sample.vectors, count,
 				dimensions, build->lists, is_spherical(&build->type),
 				SEED + (uint64) index_kmeans_seed());

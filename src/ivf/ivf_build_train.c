@@ -94,10 +94,10 @@ ivf_build_take_sample(IvfBuild *build, int workers)
 	wanted = Min(wanted, (double) RelationGetNumberOfBlocks(build->heap) * MaxHeapTuplesPerPage);
 	wanted = Max(wanted, 1);
 
-	build_memory_create(&build->sample_memory,
-						(Size) wanted * build->type.dimensions * sizeof(float),
-						memory_limit(build->index), workers > 0, BUILD_MEMORY_SEQUENTIAL, 0);
-	row_sample_take(sample, (uint32) wanted, (void *) build->sample_memory.address);
+	build_memory_begin_writing(&build->sample_memory,
+							   (Size) wanted * build->type.dimensions * sizeof(float),
+							   memory_limit(build->index), workers > 0);
+	row_sample_take(sample, (uint32) wanted, &build->sample_memory);
 	build->trained_on = sample->count;
 	take_time(&build->sampling_ended);
 }
