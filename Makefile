@@ -42,6 +42,8 @@ include $(PGXS)
 override CFLAGS += -std=gnu11 -fvisibility=hidden -Wall -Wextra -MMD -MP \
 	-Wno-declaration-after-statement -Wno-unused-parameter $(EXTRA_CFLAGS)
 src/distance/%.o src/quantizer/%.o: override CFLAGS += -O3
+# Codes on disk are the same whether or not the machine can multiply and add in one rounding.
+src/quantizer/%.o: override CFLAGS += -ffp-contract=off
 
 # A changed header rebuilds its users; changed flags rebuild everything.
 -include $(OBJS:.o=.d)

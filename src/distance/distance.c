@@ -7,6 +7,7 @@
  */
 #include "kernels.h"
 #include "distance/bit_distance.h"
+#include "distance/rabitq_kernels.h"
 
 #include <stdbool.h>
 #if defined(__x86_64__)
@@ -73,6 +74,7 @@ distance_kernels_choose(void)
 
 	distance_kernels = sets[count - 1];
 	bit_kernels_choose();
+	rabitq_kernels_choose();
 }
 
 #define CACHE_LINE	   64

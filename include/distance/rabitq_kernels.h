@@ -1,0 +1,90 @@
+/*
+ * rabitq_kernels.h
+ *		The inner loops of quantizer/rabitq.h: look-ups of blocks of 32 codes, and the fast Hadamard
+ *		transform.
+ *
+ * One set of kernels per instruction set, in the manner of distance.h; rabitq_scalar.c is the
+ * specification that the tests compare the others with.
+ *
+ * A block holds for each bit plane, the most significant first, and each group of 4 dimensions 16
+ * bytes: a nibble for each of 32 codes, whose bit i is the plane's bit of dimension i of the group.
+ * Lane l is in byte 2 * (l % 8) + l / 8 % 2, the low nibble for l < 16: so the sums of even and odd
+ * bytes are those of consecutive lanes. A nibble is an index into the group's 16 look-ups, which
+ * are sums of the query's elements; with 16-bit look-ups their low and high bytes are two tables.
+ *
+ * Integer sums are exact, and the same in all sets. Contract of every kernel: that of distance.h.
+ */
+#ifndef VECTORSTORE_RABITQ_KERNELS_H
+#define VECTORSTORE_RABITQ_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RABITQ_BLOCK	   32 /* codes in a block */
+#define RABITQ_GROUP	   4  /* dimensions of a look-up */
+#define RABITQ_GROUP_BYTES 16 /* of 32 nibbles, and of 16 look-ups in bytes */
+/* Rotated vectors have a multiple of so many dimensions, and blocks a multiple of 4 groups. */
+#define RABITQ_ROTATED_PADDING 16
+
+/* 32 codes with a common center. */
+typedef struct RabitqBlock
+{
+	float add[RABITQ_BLOCK];
+	float rescale[RABITQ_BLOCK]; /* not above 0 */
+	float error[RABITQ_BLOCK];
+	float center_square; /* squared length of the center */
+	uint32_t unused[3];	 /* zeros */
+	uint8_t codes[];
+} RabitqBlock;
+
+/* What a query's look-ups are, and what becomes of their sums. */
+typedef struct RabitqLookup
+{
+	/* groups * 16 bytes; with `wide` as many high bytes behind them. Aligned to 64. */
+	const uint8_t *tables;
+	uint32_t groups; /* a multiple of 4 */
+	uint32_t planes;
+	bool wide;
+	/* <v, Pq> = scale * sum of look-ups + bias, give or take `error` */
+	float scale;
+	float bias;
+	float error;
+} RabitqLookup;
+
+typedef struct RabitqKernels
+{
+	const char *name; /* "scalar", "avx2", "avx512", "neon" */
+
+	/* sums[l] = sum over planes and groups of 2^plane * look-up; below 2^31. For the tests. */
+	void (*block_sums)(const RabitqLookup *lookup, const RabitqBlock *block, int32_t *sums);
+
+	/*
+	 * With value = scale * sum + bias:
+	 * distances[l] = center_distance + add[l] + rescale[l] * value
+	 * lower_bounds[l] = distances[l] - error[l] * center_norm + rescale[l] * lookup->error
+	 * infinity and -infinity in place of NaN. center_norm is |q - c|. lower_bounds may be NULL.
+	 */
+	void (*block_distances)(const RabitqLookup *lookup, const RabitqBlock *block,
+							float center_distance, float center_norm, float *distances,
+							float *lower_bounds);
+
+	/*
+	 * The Hadamard transform of n floats in place, without a factor; n is a power of two of at
+	 * least 16. The same bits in all sets: every sum is of two.
+	 */
+	void (*hadamard)(float *values, uint32_t n);
+} RabitqKernels;
+
+/*
+ * The kernels to use: the scalar ones until rabitq_kernels_choose() was called, then the best set
+ * that the processor and the operating system support. Constant from then on.
+ */
+extern const RabitqKernels *rabitq_kernels;
+
+extern void rabitq_kernels_choose(void); /* from distance_kernels_choose() */
+
+/* All sets that this machine can run, the scalar one first and the chosen one last. */
+extern const RabitqKernels *const *rabitq_kernels_available(uint32_t *count);
+
+#endif /* VECTORSTORE_RABITQ_KERNELS_H */
