@@ -3,11 +3,14 @@
  *		All candidates of a search that measures every one of them (a list scan),
  *		given out nearest first, as many as are asked for.
  *
- * Most searches want a few of many thousands.  So the nearest few hundred so far are
- * kept apart from all others as they come ("near" and "far"), and only what is asked
- * for is ever sorted.  Memory is bounded: where more candidates come than fit, the
- * furthest are dropped; candidate_pool_restart() makes a second pass over the same
- * candidates take up where the first one ended.
+ * Most searches want a few of many thousands.  So the pool takes the nearest thousand or
+ * so alone: when it is full the further half is dropped, and what is as far as that is
+ * not even taken from then on, which costs one comparison for most.  Of what it holds,
+ * only what is asked for is sorted.
+ *
+ * Where more is asked for, candidate_pool_restart() makes another pass over the same
+ * candidates take up where the last one ended, in a pool several times as large, within
+ * its bound of memory.
  *
  * The order is that of candidate_heap.h, total, so what is given out does not depend
  * on the way candidates came.
@@ -15,25 +18,22 @@
 #ifndef INDEX_CANDIDATE_POOL_H
 #define INDEX_CANDIDATE_POOL_H
 
-#include "index/candidate_heap.h"
+#include "index/candidate_order.h"
 
 typedef struct CandidatePool
 {
 	MemoryContext context;
-	Candidate *near;
-	uint32 near_given;
-	uint32 near_count;
-	float near_limit; /* nearer candidates are in near, all others in far */
-	Candidate *far;
-	uint32 far_given; /* far is sorted once this is not 0 */
-	uint32 far_count;
-	uint32 far_capacity;
-	uint32 far_max;		 /* bound of the capacity */
-	bool dropped;		 /* some that are further than all of far are missing */
-	Candidate far_limit; /* the furthest that was kept when some were dropped */
+	Candidate *candidates;
+	uint32 count;
+	uint32 given; /* so many were given out; they are in front */
+	uint32 capacity;
+	uint32 capacity_max;
+	CandidateOrder order; /* begins when the first is given out */
+	bool dropped;		  /* some are missing: `limit`, and what is further */
+	Candidate limit;
 	bool any_given;
 	Candidate last_given;  /* the furthest that was given out */
-	bool after_last_given; /* second pass: take what is further than last_given alone */
+	bool after_last_given; /* another pass: take what is further than last_given alone */
 } CandidatePool;
 
 /* An empty pool in the current context that takes about `memory` bytes at most. */
@@ -50,8 +50,8 @@ extern uint32 candidate_pool_take(CandidatePool *pool, Candidate *candidates, ui
 extern void candidate_pool_clear(CandidatePool *pool);
 
 /*
- * When nothing is left: whether some were dropped for want of memory.  If so the pool is ready to be
- * given the same candidates again, and takes those that come after the last one given out.
+ * When nothing is left: whether some were dropped.  If so the pool is ready to be given the same
+ * candidates again, and takes those that come after the last one given out.
  */
 extern bool candidate_pool_restart(CandidatePool *pool);
 

@@ -23,10 +23,10 @@ typedef struct IvfSearch
 	StorageReader *reader;
 	IndexQuery query;
 
-	Candidate *lists; /* heap: those not scanned yet, nearest first */
-	uint32 list_count;
-	uint32 *scanned; /* the lists of the current batch */
+	CandidateOrder lists;	  /* all of them, by their centroids */
+	const Candidate *scanned; /* the lists of the current batch */
 	uint32 scanned_count;
+	uint32 lists_left;
 	CandidatePool pool;
 
 	Candidate *chunk; /* those taken out of the pool last, in order */

@@ -48,10 +48,8 @@ ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type
 	search->chunk = palloc(CHUNK_SIZE * sizeof(Candidate));
 	index_type_to_floats(type, vector, floats);
 	ivf_rank_lists(reader, floats, ranked);
-	search->lists = palloc(lists * sizeof(Candidate));
-	for (uint32 list = 0; list < lists; list++)
-		nearest_heap_push(search->lists, &search->list_count, ranked[list]);
-	pfree(ranked);
+	candidate_order_begin(&search->lists, ranked, lists);
+	search->lists_left = lists;
 	candidate_pool_init(&search->pool, memory);
 }
 
@@ -154,15 +152,16 @@ scan_lists(IvfSearch *search)
 
 	for (uint32 i = 0; i < search->scanned_count; i++)
 	{
-		uint32 list = search->scanned[i];
+		uint32 list = search->scanned[i].ordinal;
 		uint32 slot = list;
 		uint32 seen = 0;
 
 		if (i + 1 < search->scanned_count && search->reader->cold)
 		{
+			uint32 next_list = search->scanned[i + 1].ordinal;
 			IvfExtent next;
 
-			ivf_read_extent(search->reader, search->scanned[i + 1], search->scanned[i + 1], &next);
+			ivf_read_extent(search->reader, next_list, next_list, &next);
 			prefetch_slots(search, &next, 0);
 		}
 		while (slot != INVALID_ORDINAL)
@@ -195,16 +194,15 @@ scan_lists(IvfSearch *search)
 bool
 ivf_search_probe(IvfSearch *search, uint32 probes)
 {
-	uint32 count = Min(probes, search->list_count);
+	uint32 count = Min(probes, search->lists_left);
+	uint32 done = search->lists.count - search->lists_left;
 
 	if (count == 0)
 		return false;
-	if (search->scanned != NULL)
-		pfree(search->scanned);
-	search->scanned = palloc(count * sizeof(uint32));
+	candidate_order_extend(&search->lists, done + count);
+	search->scanned = search->lists.candidates + done;
 	search->scanned_count = count;
-	for (uint32 i = 0; i < count; i++)
-		search->scanned[i] = nearest_heap_pop(search->lists, &search->list_count).ordinal;
+	search->lists_left -= count;
 
 	candidate_pool_clear(&search->pool);
 	search->chunk_count = search->chunk_given = 0;
