@@ -73,9 +73,8 @@ help:
 #: make check-tap       crash, replication, storage, recall, for hnsw and ivf (TESTS=test/t/x.pl for one,
 #:                      METHODS=ivf for those of one index method)
 #: make check-clients drivers of Node, Python and Java; one that can't be installed is skipped (TESTS=node)
-#: make bench           recall, speed and build time of both storages, and of pgvector where installed:
-#:                      make bench BASE=x.fvecs QUERY=y.fvecs GT=z.ivecs (test/bench/README.md);
-#:                      of ivf alone: CONFIGS="ivf/sq8/mmap pgvector-ivfflat" LISTS=1000 PROBES="10 20"
+#: make bench           recall, speed, builds and memory of both storages, beside pgvector, hnswlib and Faiss:
+#:                      make bench BASE=x.fvecs QUERY=y.fvecs GT=z.ivecs (test/bench/README.md)
 #: make lint            formatting and static analysis
 #: make format          format the C files
 #: make clean           remove what was built

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs what the named purposes need and the machine has not:
 #
-#   setup.sh [build] [check] [clients] [bench] [lint]
+#   setup.sh [build] [check] [clients] [bench] [bench-sift] [bench-text768] [lint]
 #
 # Looks first, by command and by file, and leaves the machine alone when nothing is missing, so it
 # costs nothing on a prepared machine and needs no network there.  Installs by apt-get (Debian and
 # Ubuntu; the server version is the distribution's, unless one is installed already), with sudo when
 # not root.  On other systems it says what is missing and fails.
 #
-# What only the tests of clients need (drivers, node, java) is installed where that can be done; it
-# says what is missing where not, and succeeds: those tests are skipped.
+# What only the tests of clients need (drivers, node, java), and the libraries that the benchmark compares
+# with, are installed where that can be done; it says what is missing where not, and succeeds: those
+# tests and comparisons are left out.
 set -euo pipefail
 
 missing=()
@@ -23,6 +24,21 @@ need_command() # COMMAND PACKAGE
 want_command() # COMMAND PACKAGE
 {
 	command -v "$1" >/dev/null 2>&1 || wanted+=("$2")
+}
+
+want_file() # PATTERN PACKAGE
+{
+	compgen -G "$1" >/dev/null || wanted+=("$2")
+}
+
+need_package() # PACKAGE
+{
+	dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed || missing+=("$1")
+}
+
+need_module() # MODULE PACKAGE, of the distribution's own python
+{
+	/usr/bin/python3 -c "import $1" 2>/dev/null || missing+=("$2")
 }
 
 server_headers_found()
@@ -82,7 +98,22 @@ for purpose in "$@"; do
 			command -v javac >/dev/null 2>&1 || want_command ecj ecj
 			;;
 		bench)
-			command -v python3 >/dev/null 2>&1 || missing+=(python3)
+			need_command python3 python3
+			want_file /usr/include/hnswlib/hnswlib.h libhnswlib-dev
+			want_file /usr/include/faiss/Index.h libfaiss-dev
+			want_file "/usr/lib/*/libopenblas.so" libopenblas-serial-dev
+			;;
+		bench-sift)
+			need_module numpy python3-numpy
+			need_module cv2 python3-opencv
+			for package in gnome-backgrounds plasma-workspace-wallpapers mate-backgrounds \
+				ukui-wallpapers lomiri-wallpapers-20.04; do
+				need_package "$package"
+			done
+			;;
+		bench-text768)
+			need_module numpy python3-numpy
+			need_module scipy python3-scipy
 			;;
 		lint)
 			need_command clang-format clang-format
@@ -119,14 +150,14 @@ fi
 if [ ${#wanted[@]} -gt 0 ]; then
 	if ! command -v apt-get >/dev/null 2>&1 ||
 		{ [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; }; then
-		echo "setup: not installed, and their tests are skipped: ${wanted[*]}"
+		echo "setup: not installed, and what needs them is skipped: ${wanted[*]}"
 	else
 		echo "setup: installing ${wanted[*]}"
 		update_package_lists || true
 		if ! apt install -y --no-install-recommends "${wanted[@]}" >/dev/null 2>&1; then
 			for package in "${wanted[@]}"; do
 				apt install -y --no-install-recommends "$package" >/dev/null 2>&1 ||
-					echo "setup: can't be installed, and its tests are skipped: $package"
+					echo "setup: can't be installed, and what needs it is skipped: $package"
 			done
 		fi
 	fi

@@ -1,17 +1,25 @@
 /*
  * bench_client.c
- *		Loads vectors, computes exact neighbors, and measures searches, for test/bench and test/demo.
+ *		Loads vectors, computes exact neighbors, and measures searches, for test/bench.
  *
- * A program of its own because the client must not be what is measured: statements are prepared,
- * vectors and results travel in binary, and every query is timed by itself around one round trip.
+ * A program of its own because the client must not be what is measured: statements are prepared, and
+ * vectors and results travel in binary.  `search` has one query under way at a time and times it
+ * around its round trip, with what the client, the socket and the scheduler take.  `throughput` keeps
+ * DEPTH queries under way in each connection (libpq's pipeline mode, a sync after each, so that each is
+ * a transaction of its own), so that no backend waits for its client.
  *
  *	bench_client load CONNINFO VECTORS TABLE FIRST COUNT
  *		COPY rows (id, vector), ids are row numbers of the file; COUNT 0 means to its end
  *	bench_client truth VECTORS COUNT QUERIES METRIC K OUT.ivecs
  *		the K nearest of the first COUNT vectors (0 for all) to each query, by brute force
- *	bench_client search CONNINFO SETUP_SQL QUERY_SQL QUERIES TRUTH.ivecs K WARMUP PASSES
+ *	bench_client search CONNINFO SETUP_SQL QUERY_SQL QUERIES TRUTH.ivecs K WARMUP PASSES [LIMIT_S]
  *		runs QUERY_SQL ($1: the query, the first column of the result: int4 ids) for every query;
- *		WARMUP passes first, then PASSES that are timed; prints one line of JSON
+ *		WARMUP passes first, then PASSES that are timed; after LIMIT_S seconds a pass ends where it is
+ *		(0, the default: it does not); prints one line of JSON.  The recall is that of the pass with
+ *		most queries
+ *	bench_client throughput CONNINFO SETUP_SQL QUERY_SQL QUERIES CONNECTIONS DEPTH SECONDS
+ *		runs QUERY_SQL in so many connections at once for so long, after a warm-up of one pass or as
+ *		long; prints one line of JSON
  *
  * Files: .fvecs (int32 dimension and that many float32 a row), .bvecs (the same with uint8), .ivecs
  * (the same with int32), little-endian.  METRIC is l2, ip or cos.  Any failure ends the program with
@@ -21,6 +29,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -77,6 +86,17 @@ parse_number(const char *text, int minimum)
 	if (*text == '\0' || *end != '\0' || number < minimum || number > INT32_MAX)
 		fail("not a number that is allowed here: \"%s\"", text);
 	return (int) number;
+}
+
+static double
+parse_seconds(const char *text)
+{
+	char *end;
+	double number = strtod(text, &end);
+
+	if (*text == '\0' || *end != '\0' || !(number > 0 && number < 1e6))
+		fail("not a time that is allowed here: \"%s\"", text);
+	return number;
 }
 
 /* ---- files of vectors ---- */
@@ -406,75 +426,259 @@ count_hits(const PGresult *result, const int32_t *truth, int k)
 	return hits;
 }
 
-static int
-search_main(char **arguments)
+/* The query vectors, each in the form in which it is sent. */
+typedef struct WireQueries
 {
-	VectorFile queries = vector_file_open(arguments[3]);
+	char *bytes;
+	int size; /* of one */
+	int count;
+} WireQueries;
+
+static WireQueries
+wire_queries_read(const char *path)
+{
+	VectorFile file = vector_file_open(path);
+	WireQueries queries;
+	float *vector = allocate((size_t) file.dimensions * sizeof(float));
+
+	queries.size = (int) vector_wire_size(file.dimensions);
+	queries.count = file.rows;
+	queries.bytes = allocate((size_t) file.rows * (size_t) queries.size);
+	for (int q = 0; q < file.rows; q++)
+	{
+		vector_file_read(&file, q, vector);
+		put_vector(queries.bytes + (size_t) q * (size_t) queries.size, vector, file.dimensions);
+	}
+	free(vector);
+	return queries;
+}
+
+/* A connection with the settings made and the query prepared. */
+static PGconn *
+session_open(const char *conninfo, const char *setup, const char *query)
+{
+	PGconn *connection = server_connect(conninfo);
+	PGresult *result = PQexec(connection, setup);
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_EMPTY_QUERY)
+		server_expect(connection, result, PGRES_COMMAND_OK);
+	PQclear(result);
+	result = PQprepare(connection, "search", query, 0, NULL);
+	server_expect(connection, result, PGRES_COMMAND_OK);
+	PQclear(result);
+	return connection;
+}
+
+static int
+search_main(int count, char **arguments)
+{
+	WireQueries queries = wire_queries_read(arguments[3]);
 	VectorFile truth = vector_file_open(arguments[4]);
 	int k = parse_number(arguments[5], 1);
 	int warmup = parse_number(arguments[6], 0);
 	int passes = parse_number(arguments[7], 1);
-	size_t wire_size = vector_wire_size(queries.dimensions);
-	float *vector = allocate((size_t) queries.dimensions * sizeof(float));
-	char *wire = allocate((size_t) queries.rows * wire_size);
-	double *latencies_us = allocate((size_t) queries.rows * (size_t) passes * sizeof(double));
+	int limit_s = count > 8 ? parse_number(arguments[8], 0) : 0;
+	double *latencies_us = allocate((size_t) queries.count * (size_t) passes * sizeof(double));
 	size_t timed = 0;
 	double total_us = 0;
+	int most = 0; /* queries of the longest pass, and their hits and rows */
 	long hits = 0;
 	long rows = 0;
-	PGconn *connection = server_connect(arguments[0]);
-	PGresult *result;
+	PGconn *connection;
 
-	if (truth.rows < queries.rows || truth.dimensions < k)
+	if (truth.rows < queries.count || truth.dimensions < k)
 		fail("\"%s\" holds too few neighbors", arguments[4]);
-	for (int q = 0; q < queries.rows; q++)
-	{
-		vector_file_read(&queries, q, vector);
-		put_vector(wire + (size_t) q * wire_size, vector, queries.dimensions);
-	}
-
-	result = PQexec(connection, arguments[1]);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		server_expect(connection, result, PGRES_COMMAND_OK);
-	PQclear(result);
-	result = PQprepare(connection, "search", arguments[2], 0, NULL);
-	server_expect(connection, result, PGRES_COMMAND_OK);
-	PQclear(result);
-
+	connection = session_open(arguments[0], arguments[1], arguments[2]);
 	for (int pass = -warmup; pass < passes; pass++)
-		for (int q = 0; q < queries.rows; q++)
+	{
+		double pass_start_us = now_us();
+		long pass_hits = 0;
+		long pass_rows = 0;
+		int q;
+
+		for (q = 0; q < queries.count; q++)
 		{
-			const char *value = wire + (size_t) q * wire_size;
-			int length = (int) wire_size;
+			const char *value = queries.bytes + (size_t) q * (size_t) queries.size;
 			int binary = 1;
+			PGresult *result;
 			double start_us = now_us();
 
-			result = PQexecPrepared(connection, "search", 1, &value, &length, &binary, 1);
+			if (limit_s > 0 && start_us - pass_start_us > limit_s * 1e6)
+				break;
+			result = PQexecPrepared(connection, "search", 1, &value, &queries.size, &binary, 1);
 			if (pass >= 0)
 			{
 				latencies_us[timed] = now_us() - start_us;
 				total_us += latencies_us[timed++];
 			}
 			server_expect(connection, result, PGRES_TUPLES_OK);
-			if (pass == 0)
-			{
-				hits += count_hits(result, vector_file_ids(&truth, q), k);
-				rows += PQntuples(result);
-			}
+			pass_hits += count_hits(result, vector_file_ids(&truth, q), k);
+			pass_rows += PQntuples(result);
 			PQclear(result);
 		}
+		if (q > most)
+		{
+			most = q;
+			hits = pass_hits;
+			rows = pass_rows;
+		}
+	}
 	PQfinish(connection);
 
+	printf("{\"recall\": %.5f, \"qps\": %.2f, \"avg_us\": %.2f, \"first_us\": %.2f, ",
+		   (double) hits / ((double) most * k), (double) timed / total_us * 1e6,
+		   total_us / (double) timed, latencies_us[0]);
 	qsort(latencies_us, timed, sizeof(double), compare_doubles);
-	printf(
-		"{\"recall\": %.5f, \"qps\": %.2f, \"avg_us\": %.2f, \"p50_us\": %.2f, \"p99_us\": %.2f, "
-		"\"rows\": %.2f}\n",
-		(double) hits / ((double) queries.rows * k), (double) timed / total_us * 1e6,
-		total_us / (double) timed, latencies_us[timed / 2], latencies_us[timed * 99 / 100],
-		(double) rows / queries.rows);
-	free(vector);
-	free(wire);
+	printf("\"p50_us\": %.2f, \"p99_us\": %.2f, \"max_us\": %.2f, \"rows\": %.2f, "
+		   "\"queries\": %zu, \"recall_queries\": %d}\n",
+		   latencies_us[timed / 2], latencies_us[timed * 99 / 100], latencies_us[timed - 1],
+		   (double) rows / most, timed, most);
+	free(queries.bytes);
 	free(latencies_us);
+	return 0;
+}
+
+/* ---- throughput ---- */
+
+typedef struct Throughput
+{
+	char **arguments; /* of the program: CONNINFO SETUP_SQL QUERY_SQL */
+	WireQueries queries;
+	int connections;
+	int depth;
+	double seconds;
+	pthread_barrier_t warm; /* all connections have warmed up */
+} Throughput;
+
+typedef struct PipelineThread
+{
+	Throughput *run;
+	pthread_t thread;
+	int number;
+	long completed; /* until the time was over */
+	long rows;
+} PipelineThread;
+
+static void
+pipeline_send(PGconn *connection, const WireQueries *queries, int query)
+{
+	const char *value = queries->bytes + (size_t) query * (size_t) queries->size;
+	int binary = 1;
+
+	if (PQsendQueryPrepared(connection, "search", 1, &value, &queries->size, &binary, 1) != 1 ||
+		PQpipelineSync(connection) != 1)
+		fail("%s", PQerrorMessage(connection));
+}
+
+/* Takes the answer to one query and to the sync behind it; returns its number of rows. */
+static int
+pipeline_receive(PGconn *connection)
+{
+	PGresult *result = PQgetResult(connection);
+	int rows;
+
+	server_expect(connection, result, PGRES_TUPLES_OK);
+	rows = PQntuples(result);
+	PQclear(result);
+	result = PQgetResult(connection);
+	if (result != NULL)
+		fail("a query has two results");
+	result = PQgetResult(connection);
+	server_expect(connection, result, PGRES_PIPELINE_SYNC);
+	PQclear(result);
+	return rows;
+}
+
+/*
+ * Runs queries, beginning with number `first` and going round, for so long or until `most` (0: any
+ * number) have been sent; counts those that were answered in time.
+ */
+static void
+pipeline_run(PGconn *connection, PipelineThread *thread, int first, int most)
+{
+	const Throughput *run = thread->run;
+	double end_us = now_us() + run->seconds * 1e6;
+	long sent = 0;
+	long received = 0;
+	bool over = false;
+
+	thread->completed = 0;
+	thread->rows = 0;
+	while (!over || received < sent)
+	{
+		int rows;
+
+		for (; !over && sent - received < run->depth; sent++)
+		{
+			over = most > 0 && sent == most;
+			if (over)
+				break;
+			pipeline_send(connection, &run->queries, (int) ((first + sent) % run->queries.count));
+		}
+		if (received == sent)
+			break;
+		rows = pipeline_receive(connection);
+		received++;
+		if (now_us() > end_us)
+			over = true;
+		else
+		{
+			thread->completed++;
+			thread->rows += rows;
+		}
+	}
+}
+
+static void *
+pipeline_thread_main(void *argument)
+{
+	PipelineThread *thread = argument;
+	Throughput *run = thread->run;
+	int first = (int) ((long) run->queries.count * thread->number / run->connections);
+	PGconn *connection = session_open(run->arguments[0], run->arguments[1], run->arguments[2]);
+
+	if (PQenterPipelineMode(connection) != 1)
+		fail("%s", PQerrorMessage(connection));
+	pipeline_run(connection, thread, first, run->queries.count);
+	pthread_barrier_wait(&run->warm);
+	pipeline_run(connection, thread, first, 0);
+	PQfinish(connection);
+	return NULL;
+}
+
+static int
+throughput_main(char **arguments)
+{
+	Throughput run = {.arguments = arguments};
+	PipelineThread *threads;
+	long completed = 0;
+	long rows = 0;
+
+	run.queries = wire_queries_read(arguments[3]);
+	run.connections = parse_number(arguments[4], 1);
+	run.depth = parse_number(arguments[5], 1);
+	run.seconds = parse_seconds(arguments[6]);
+	threads = allocate((size_t) run.connections * sizeof(PipelineThread));
+	pthread_barrier_init(&run.warm, NULL, (unsigned) run.connections);
+	for (int i = 0; i < run.connections; i++)
+	{
+		threads[i] = (PipelineThread){.run = &run, .number = i};
+		if (pthread_create(&threads[i].thread, NULL, pipeline_thread_main, &threads[i]) != 0)
+			fail("could not start a thread");
+	}
+	for (int i = 0; i < run.connections; i++)
+	{
+		pthread_join(threads[i].thread, NULL);
+		completed += threads[i].completed;
+		rows += threads[i].rows;
+	}
+	if (completed == 0)
+		fail("no query was answered within %s s", arguments[6]);
+	printf("{\"qps\": %.2f, \"rows\": %.2f, \"queries\": %ld}\n", (double) completed / run.seconds,
+		   (double) rows / (double) completed, completed);
+	pthread_barrier_destroy(&run.warm);
+	free(threads);
+	free(run.queries.bytes);
 	return 0;
 }
 
@@ -485,9 +689,12 @@ main(int count, char **arguments)
 		return load_main(arguments + 2);
 	if (count == 8 && strcmp(arguments[1], "truth") == 0)
 		return truth_main(arguments + 2);
-	if (count == 10 && strcmp(arguments[1], "search") == 0)
-		return search_main(arguments + 2);
+	if ((count == 10 || count == 11) && strcmp(arguments[1], "search") == 0)
+		return search_main(count - 2, arguments + 2);
+	if (count == 9 && strcmp(arguments[1], "throughput") == 0)
+		return throughput_main(arguments + 2);
 	fail("usage: load CONNINFO VECTORS TABLE FIRST COUNT | "
 		 "truth VECTORS COUNT QUERIES METRIC K OUT | "
-		 "search CONNINFO SETUP_SQL QUERY_SQL QUERIES TRUTH K WARMUP PASSES");
+		 "search CONNINFO SETUP_SQL QUERY_SQL QUERIES TRUTH K WARMUP PASSES [LIMIT_S] | "
+		 "throughput CONNINFO SETUP_SQL QUERY_SQL QUERIES CONNECTIONS DEPTH SECONDS");
 }

@@ -1,44 +1,73 @@
 #!/usr/bin/env bash
-# make bench: recall, speed, build time and size of both storages, and of pgvector where it is
-# installed, over the same data on the same throwaway server.  test/bench/README.md tells the
-# parameters, bench.py does the measuring.
+# make bench: indexes of vectorstore, pgvector's where that is installed, and libraries that search in
+# their own process, over the same vectors on the same machine in the same run.
+# test/bench/README.md tells the parameters, bench.py does the measuring.
+
+parameters=(SETS DATA BASE QUERY GT METRIC ROWS PARTS CONFIGS CONFIGS_BACKENDS CONFIGS_MEMORY CONFIGS_COLD
+	EF PROBES M EF_CONSTRUCTION LISTS WORKERS MAINTENANCE_WORK_MEM SHARED_BUFFERS ROUNDS COLD_ROUNDS
+	BACKENDS MEMORY_LIMITS GROW)
+
+# What was asked for, without the places of files.
+COMMAND="make bench"
+for name in "${parameters[@]}"; do
+	[ -n "${!name:-}" ] || continue
+	case $name in
+		DATA) continue ;;
+		BASE | QUERY | GT) value=$(basename "${!name}") ;;
+		*) value=${!name} ;;
+	esac
+	case $value in
+		*" "*) COMMAND+=" $name=\"$value\"" ;;
+		*) COMMAND+=" $name=$value" ;;
+	esac
+done
 
 "$(dirname "$0")/../setup.sh" build bench || exit 1
 . "$(dirname "$0")/../lib/server.sh"
 
-if [ -z "${BASE:-}" ] || [ -z "${QUERY:-}" ]; then
-	sed -n '/^```/,/^```/p' "$repo/test/bench/README.md" | grep -v '^```' >&2
-	echo "bench: BASE and QUERY are needed" >&2
-	exit 2
-fi
-BASE=$(realpath "$BASE")
-QUERY=$(realpath "$QUERY")
-METRIC=${METRIC:-l2}
-ROWS=${ROWS:-0}
 WORKERS=${WORKERS:-$(($(processors) - 1))}
 MAINTENANCE_WORK_MEM=${MAINTENANCE_WORK_MEM:-2GB}
 SHARED_BUFFERS=${SHARED_BUFFERS:-4GB}
-OUT=${OUT:-$repo/bench-results}
+OUT=$(realpath -m "${OUT:-$repo/bench-results}")
 mkdir -p "$OUT"
 
-workspace_create bench
+if [ -n "${BASE:-}${QUERY:-}" ]; then
+	for name in BASE QUERY ${GT:+GT}; do
+		printf -v "$name" '%s' "$(realpath -e "${!name:?needed beside the other of BASE and QUERY}")"
+	done
+else
+	SETS=${SETS:-sift text768}
+	DATA=$(realpath -m "${DATA:-$repo/bench-data}")
+	export SETS DATA
+	"$repo/test/bench/make_data.sh"
+fi
+
+KEPT=${WORK:+yes}
+if [ -n "$KEPT" ]; then
+	workspace_use "$(realpath -m "$WORK")"
+else
+	workspace_create bench
+fi
 build
 tree_create
 client_compile
 
-if [ -n "${GT:-}" ]; then
-	GT=$(realpath "$GT")
-else
-	echo "bench: no GT, so the exact neighbors are computed"
-	GT=$work/truth.ivecs
-	"$client" truth "$BASE" "$ROWS" "$QUERY" "$METRIC" 100 "$GT"
+# Faiss needs a BLAS to train; the plain one works too, but takes many times as long.
+peers_compile() # LIBRARY..
+{
+	"${CXX:-g++}" -std=c++17 -O3 -march=native -Wall -fopenmp -o "$peers" \
+		"$repo/test/bench/peers.cpp" -lfaiss "$@" >"$work/peers.log" 2>&1
+}
+peers=$work/peers
+if ! peers_compile -lopenblas && ! peers_compile -llapack -lblas; then
+	echo "bench: no libraries in process, since peers.cpp was not compiled:"
+	grep -m 3 error "$work/peers.log" || true
+	peers=
 fi
 
 # Autovacuum and timed checkpoints are off because they would fall into one index's time and not
-# into another's; what makes data safe (fsync, full page writes) is on.
-cluster_create \
-	"shared_buffers = $SHARED_BUFFERS" \
-	"maintenance_work_mem = $MAINTENANCE_WORK_MEM" \
+# into another's; what makes data safe (fsync, full page writes) is on.  bench.py starts the server.
+[ -d "$work/cluster" ] || cluster_create \
 	"max_worker_processes = $((WORKERS + 16))" \
 	"max_parallel_workers = $((WORKERS + 8))" \
 	"max_parallel_maintenance_workers = $WORKERS" \
@@ -47,8 +76,11 @@ cluster_create \
 	"checkpoint_timeout = 1h" \
 	"autovacuum = off" \
 	"jit = off"
-cluster_start
 
-export BASE QUERY GT METRIC ROWS WORKERS OUT
-export BENCH_CLIENT=$client PSQL=$bindir/psql
-python3 "$repo/test/bench/bench.py"
+export BASE QUERY GT METRIC ROWS WORKERS MAINTENANCE_WORK_MEM SHARED_BUFFERS OUT COMMAND KEPT
+export BENCH_CLIENT=$client PEERS=$peers PSQL=$bindir/psql BINDIR=$bindir CLUSTER=$work/cluster
+export WORK=$work PGHOST=$work PGUSER=postgres PGDATABASE=postgres
+export PKGLIBDIR=$tree$("$PG_CONFIG" --pkglibdir)
+export AS_SERVER=${server_user:+runuser -u $server_user -- env HOME=$work}
+PYTHONDONTWRITEBYTECODE=1 python3 "$repo/test/bench/bench.py"
+[ -z "${PUBLISH:-}" ] || PYTHONDONTWRITEBYTECODE=1 python3 "$repo/test/bench/publish.py" "$OUT"

@@ -1,6 +1,7 @@
 # Throwaway servers for the scripts under test/: sourced by them, not run.
 #
 #   workspace_create NAME   a temporary directory $work, removed at exit (KEEP=1 keeps it)
+#   workspace_use DIR       the same in a directory that is kept, with the cluster that is in it
 #   build                   the library, with what that needs
 #   tree_create             a private copy of the PostgreSQL installation with the extension in it;
 #                           sets $bindir, so that no file of the system's installation is touched;
@@ -40,6 +41,20 @@ as_server()
 workspace_create()
 {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/vectorstore-$1.XXXXXX")
+	workspace_prepare
+}
+
+workspace_use()
+{
+	work=$1
+	KEEP=1
+	mkdir -p "$work"
+	rm -rf "$work/tree"
+	workspace_prepare
+}
+
+workspace_prepare()
+{
 	chmod 755 "$work"
 	[ -z "$server_user" ] || chown "$server_user" "$work"
 	trap workspace_remove EXIT
@@ -145,7 +160,7 @@ client_compile()
 {
 	client=$work/bench_client
 	"${CC:-gcc}" -std=gnu11 -O3 -Wall -Wextra -I"$("$PG_CONFIG" --includedir)" -o "$client" \
-		"$repo/test/bench/bench_client.c" -L"$("$PG_CONFIG" --libdir)" -lpq -lm
+		"$repo/test/bench/bench_client.c" -L"$("$PG_CONFIG" --libdir)" -lpq -lm -pthread
 }
 
 sql()
