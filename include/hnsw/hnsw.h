@@ -78,6 +78,16 @@ hnsw_select_neighbors(const IndexType *type, const Candidate *candidates,
 	return hnsw_select_neighbors_filled(type, candidates, vectors, count, max, max, chosen);
 }
 
+/*
+ * The same for a list that keeps what it has: `chosen_vectors` are the vectors of its `kept` members,
+ * with room for `max`; writes the indexes of those candidates that make it up to `max`, and returns
+ * their number.
+ */
+extern uint32
+hnsw_extend_neighbors(const IndexType *type, const Candidate *candidates,
+					  const void *const *vectors, uint32 count, const void **chosen_vectors,
+					  uint32 kept, uint32 max, uint32 *chosen);
+
 /* hnsw_meta.c: the metapage and geometry of an index to be built */
 extern void hnsw_meta_init(Relation index, const IndexType *type, IndexMeta *meta);
 

@@ -34,6 +34,13 @@ extern void hnsw_linker_begin(HnswLinker *linker, StorageReader *reader);
 extern uint32 hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
 								 const uint32 *ordinals, uint32 count, uint32 max, uint32 *chosen);
 
+/*
+ * Complete a list of node `base_ordinal` that has lost members: the first `kept` of the `count`
+ * ordinals stay, the others are candidates for the places that are left.  `chosen` gets all of them.
+ */
+extern uint32 hnsw_linker_complete(HnswLinker *linker, uint32 base_ordinal, const uint32 *ordinals,
+								   uint32 kept, uint32 count, uint32 max, uint32 *chosen);
+
 /* How much a new edge is wanted */
 typedef enum HnswLinkForce
 {

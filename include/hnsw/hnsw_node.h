@@ -49,10 +49,27 @@ extern void hnsw_read_list(StorageReader *reader, uint32 ordinal, const HnswNode
 
 /*
  * Replace a node's list of a level, in one WAL record, if the list on the page still is `expected`
- * and the node is still LIVE; false otherwise.
+ * and the node is still LIVE; false otherwise.  Neighbors that stay keep their places in the list, so
+ * that little has to be written.
  */
 extern bool hnsw_replace_list(StorageReader *reader, uint32 ordinal, const HnswNode *node,
 							  int level, const HnswList *expected, const HnswList *replacement);
+
+/* The change of one node's list of level 0 */
+typedef struct HnswListChange
+{
+	uint32 ordinal;
+	const HnswList *expected;
+	const HnswList *replacement;
+	bool done;
+} HnswListChange;
+
+/*
+ * The same for lists of level 0 of nodes that are on one page, in one WAL record; `done` is what
+ * hnsw_replace_list returns.
+ */
+extern void
+hnsw_replace_lists_of_page(StorageReader *reader, HnswListChange *changes, uint32 count);
 
 /*
  * Set a node's link to the next one with an equal vector, if it still is `expected` and the node is

@@ -15,6 +15,7 @@ typedef struct HnswVacuum
 	StorageReader *reader;
 	uint16 m;
 	OrdinalSet dead;	  /* DEAD nodes, to be freed */
+	OrdinalSet linkable;  /* nodes that pass 1 saw fit to be neighbors on level 0 */
 	OrdinalSet abandoned; /* EMPTY and RESERVED nodes found by pass 1 */
 } HnswVacuum;
 

@@ -32,7 +32,8 @@ typedef struct SettleMapPage
  * One scan's view.  Created after the scan's snapshot was taken; verdicts are kept for the scan:
  * what a snapshot can see was stamped before the snapshot, hence before the verdict.  A reader
  * without a snapshot (an insert, a vacuum) has no such line between what it must see and what not:
- * its view is `live` and looks at the stamp for each slot, after it has learned the slot's ordinal.
+ * its view is `live`.  Its verdicts are right for what was written before the view began; it is begun
+ * anew for each row or page (storage/vector_store.h tells what that leaves).
  */
 typedef struct SettleView
 {
@@ -74,8 +75,6 @@ settle_view_is_settled(SettleView *view, uint32 data_block)
 		return true;
 	if (view->nothing_settled)
 		return false;
-	if (view->live)
-		return settle_view_is_settled_now(view, data_block);
 	group = data_block / SETTLE_GROUP_BLOCKS;
 	if (group >= view->group_count)
 		return false;

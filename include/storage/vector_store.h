@@ -12,6 +12,13 @@
  * caller then reads them inside storage_reader_run(), which guards a mapped
  * read against SIGBUS and is a plain call otherwise.  Addresses are valid until
  * the next fetch on the same reader, or storage_reader_release_pins().
+ *
+ * A reader without a snapshot may be told of a slot (an edge read from a buffer) that
+ * was written after the verdict on its group.  New ordinals are known by their
+ * number and read from buffers.  A freed ordinal that another insert has taken since
+ * storage_reader_begin or _refresh may show, through the map, what its slot held
+ * before: so what such a reader reads is advice, and is looked at again in buffers
+ * where more than a choice of neighbors hangs on it.
  */
 #ifndef STORAGE_VECTOR_STORE_H
 #define STORAGE_VECTOR_STORE_H
@@ -73,7 +80,8 @@ typedef struct StorageReader
 	IndexMeta *meta;	   /* the reader's own copy, as of begin or refresh */
 	MemoryContext context; /* everything below lives there */
 	bool guarded;		   /* slots may be mapped: reads need mapped_read_call */
-	bool live;			   /* no snapshot: what is read must be as new as the edge to it */
+	bool live;			   /* no snapshot */
+	uint32 mapped_limit;   /* slots from here on are not read through the map */
 	bool copy_out;		   /* buffer slots are copied under a share lock (recovery, few buffers) */
 
 	SettleView settle; /* mmap */

@@ -110,3 +110,24 @@ hnsw_select_neighbors_filled(const IndexType *type, const Candidate *candidates,
 		chosen_count = fill_with_discarded(chosen, chosen_count, count, fill);
 	return chosen_count;
 }
+
+uint32
+hnsw_extend_neighbors(const IndexType *type, const Candidate *candidates,
+					  const void *const *vectors, uint32 count, const void **chosen_vectors,
+					  uint32 kept, uint32 max, uint32 *chosen)
+{
+	uint32 added = 0;
+
+	Assert(kept <= max && max <= 2 * HNSW_MAX_M);
+	for (uint32 i = 0; i < count && kept + added < max; i++)
+	{
+		if (is_nearer_to_chosen(type, vectors[i], candidates[i].distance, chosen_vectors,
+								kept + added))
+			continue;
+		chosen_vectors[kept + added] = vectors[i];
+		chosen[added++] = i;
+	}
+	if (kept + added < max)
+		added = fill_with_discarded(chosen, added, count, max - kept);
+	return added;
+}

@@ -48,12 +48,33 @@ reserve(HnswLinker *linker, uint32 count)
 	linker->order = MemoryContextAlloc(linker->context, count * sizeof(uint32));
 }
 
+/*
+ * Sort the vectors [first, count) that were read by their distance to `base`.  In the candidates that
+ * this makes, `ordinal` is their place among the vectors.
+ */
+static void
+sort_candidates(HnswLinker *linker, const void *base, uint32 first, uint32 count)
+{
+	Size size = linker->type.vector_size;
+	Candidate *candidates = linker->candidates;
+
+	for (uint32 i = first; i < count; i++)
+	{
+		candidates[i].ordinal = i;
+		candidates[i].distance =
+			index_type_distance(&linker->type, base, linker->vectors + i * size);
+		if (isnan(candidates[i].distance))
+			candidates[i].distance = INFINITY;
+	}
+	candidates_sort(candidates + first, count - first);
+	for (uint32 i = first; i < count; i++)
+		linker->pointers[i] = linker->vectors + candidates[i].ordinal * size;
+}
+
 uint32
 hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
 				   const uint32 *ordinals, uint32 count, uint32 max, uint32 *chosen)
 {
-	Size size = linker->type.vector_size;
-	Candidate *candidates;
 	uint32 chosen_count;
 
 	if (count == 0)
@@ -66,25 +87,36 @@ hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
 	}
 	hnsw_read_vectors(linker->reader, &linker->type, ordinals, count, linker->vectors);
 
-	/* While candidates are sorted, `ordinal` is their place in `ordinals` and `vectors`. */
-	candidates = linker->candidates;
-	for (uint32 i = 0; i < count; i++)
-	{
-		candidates[i].ordinal = i;
-		candidates[i].distance =
-			index_type_distance(&linker->type, base, linker->vectors + i * size);
-		if (isnan(candidates[i].distance))
-			candidates[i].distance = INFINITY;
-	}
-	candidates_sort(candidates, count);
-	for (uint32 i = 0; i < count; i++)
-		linker->pointers[i] = linker->vectors + candidates[i].ordinal * size;
-
-	chosen_count = hnsw_select_neighbors(&linker->type, candidates, linker->pointers, count, max,
-										 linker->order);
+	sort_candidates(linker, base, 0, count);
+	chosen_count = hnsw_select_neighbors(&linker->type, linker->candidates, linker->pointers, count,
+										 max, linker->order);
 	for (uint32 i = 0; i < chosen_count; i++)
-		chosen[i] = ordinals[candidates[linker->order[i]].ordinal];
+		chosen[i] = ordinals[linker->candidates[linker->order[i]].ordinal];
 	return chosen_count;
+}
+
+uint32
+hnsw_linker_complete(HnswLinker *linker, uint32 base_ordinal, const uint32 *ordinals, uint32 kept,
+					 uint32 count, uint32 max, uint32 *chosen)
+{
+	const void *chosen_vectors[2 * HNSW_MAX_M];
+	uint32 added;
+
+	Assert(kept <= count && kept <= max);
+	memcpy(chosen, ordinals, kept * sizeof(uint32));
+	if (kept == count || kept == max)
+		return kept;
+	reserve(linker, count);
+	hnsw_read_vectors(linker->reader, &linker->type, &base_ordinal, 1, linker->base);
+	hnsw_read_vectors(linker->reader, &linker->type, ordinals, count, linker->vectors);
+	for (uint32 i = 0; i < kept; i++)
+		chosen_vectors[i] = linker->vectors + i * (Size) linker->type.vector_size;
+	sort_candidates(linker, linker->base, kept, count);
+	added = hnsw_extend_neighbors(&linker->type, linker->candidates + kept, linker->pointers + kept,
+								  count - kept, chosen_vectors, kept, max, linker->order);
+	for (uint32 i = 0; i < added; i++)
+		chosen[kept + i] = ordinals[linker->candidates[kept + linker->order[i]].ordinal];
+	return kept + added;
 }
 
 static bool

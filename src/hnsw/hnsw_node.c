@@ -142,66 +142,133 @@ is_live_now(StorageReader *reader, uint32 ordinal)
 	return slot.node.state == HNSW_NODE_LIVE;
 }
 
+/*
+ * Write `to` over `ids`, the first `count` of which are the list before: who is in both stays where it
+ * is, the others take the places that are free.
+ */
+static void
+put_list(const HnswList *to, uint32 count, uint32 *ids)
+{
+	bool placed[2 * HNSW_MAX_M] = {false};
+	bool stays[2 * HNSW_MAX_M] = {false};
+	uint32 next = 0;
+
+	for (uint32 i = 0; i < Min(count, to->count); i++)
+	{
+		for (uint32 j = 0; j < to->count && !stays[i]; j++)
+		{
+			if (ids[i] == to->ids[j] && !placed[j])
+				stays[i] = placed[j] = true;
+		}
+	}
+	for (uint32 i = 0; i < to->count; i++)
+	{
+		if (stays[i])
+			continue;
+		while (placed[next])
+			next++;
+		ids[i] = to->ids[next++];
+	}
+}
+
+static bool
+is_list_unchanged(const HnswNode *node, const HnswList *expected)
+{
+	return node->state == HNSW_NODE_LIVE && list_equals(expected, node->count, node->neighbors);
+}
+
+void
+hnsw_replace_lists_of_page(StorageReader *reader, HnswListChange *changes, uint32 count)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[HNSW_NODES];
+	uint32 data_block;
+	bool any = false;
+	bool fresh;
+	Buffer buffer;
+	char *payload;
+
+	if (count == 0)
+		return;
+	data_block = page_array_place(array, changes[0].ordinal).data_block;
+	buffer = page_array_lock_block(reader->index, HNSW_NODES, data_block, false, &fresh);
+	payload = storage_page_payload(BufferGetPage(buffer));
+	for (uint32 i = 0; i < count; i++)
+	{
+		SlotPlace place = page_array_place(array, changes[i].ordinal);
+
+		Assert(place.data_block == data_block);
+		Assert(changes[i].replacement->count <= 2 * (uint32) hnsw_meta(reader->meta)->m);
+		changes[i].done =
+			is_list_unchanged((HnswNode *) (payload + place.offset), changes[i].expected);
+		any |= changes[i].done;
+	}
+	if (any)
+	{
+		PageWrite write;
+
+		page_write_begin(&write, reader->index);
+		payload =
+			storage_page_payload(page_write_page(&write, buffer, data_block, false, HNSW_NODES));
+		for (uint32 i = 0; i < count; i++)
+		{
+			SlotPlace place = page_array_place(array, changes[i].ordinal);
+			HnswNode *node = (HnswNode *) (payload + place.offset);
+
+			if (!changes[i].done)
+				continue;
+			put_list(changes[i].replacement, node->count, node->neighbors);
+			node->count = (uint16) changes[i].replacement->count;
+		}
+		page_write_finish(&write);
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+static bool
+replace_upper_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, int level,
+				   const HnswList *expected, const HnswList *replacement)
+{
+	uint32 at = upper_slot(reader, ordinal, node, level);
+	SlotPlace place = page_array_place(&reader->meta->arrays[HNSW_UPPER], at);
+	Buffer buffer;
+	HnswUpper *upper;
+	bool fresh;
+	bool unchanged;
+
+	/* Only vacuum ends a node's life, and it writes lists itself; so a look before the lock does. */
+	if (!is_live_now(reader, ordinal))
+		return false;
+
+	buffer = page_array_lock_block(reader->index, HNSW_UPPER, place.data_block, false, &fresh);
+	upper = (HnswUpper *) (storage_page_payload(BufferGetPage(buffer)) + place.offset);
+	unchanged = upper->owner == ordinal && list_equals(expected, upper->count, upper->neighbors);
+	if (unchanged)
+	{
+		PageWrite write;
+		Page page;
+
+		page_write_begin(&write, reader->index);
+		page = page_write_page(&write, buffer, place.data_block, false, HNSW_UPPER);
+		upper = (HnswUpper *) (storage_page_payload(page) + place.offset);
+		put_list(replacement, upper->count, upper->neighbors);
+		upper->count = (uint16) replacement->count;
+		page_write_finish(&write);
+	}
+	UnlockReleaseBuffer(buffer);
+	return unchanged;
+}
+
 bool
 hnsw_replace_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, int level,
 				  const HnswList *expected, const HnswList *replacement)
 {
-	PageArrayId array_id = level == 0 ? HNSW_NODES : HNSW_UPPER;
-	uint32 at = level == 0 ? ordinal : upper_slot(reader, ordinal, node, level);
-	SlotPlace place = page_array_place(&reader->meta->arrays[array_id], at);
-	Buffer buffer;
-	Page page;
-	bool fresh;
-	bool unchanged;
-	PageWrite write;
+	HnswListChange change = {.ordinal = ordinal, .expected = expected, .replacement = replacement};
 
 	Assert(replacement->count <= hnsw_level_m(hnsw_meta(reader->meta)->m, level));
-
-	/* Only vacuum ends a node's life, and it writes lists itself; so a look before the lock does. */
-	if (level > 0 && !is_live_now(reader, ordinal))
-		return false;
-
-	buffer = page_array_lock_block(reader->index, array_id, place.data_block, false, &fresh);
-	page = BufferGetPage(buffer);
-	if (level == 0)
-	{
-		HnswNode *current = (HnswNode *) (storage_page_payload(page) + place.offset);
-
-		unchanged = current->state == HNSW_NODE_LIVE &&
-					list_equals(expected, current->count, current->neighbors);
-	}
-	else
-	{
-		HnswUpper *current = (HnswUpper *) (storage_page_payload(page) + place.offset);
-
-		unchanged =
-			current->owner == ordinal && list_equals(expected, current->count, current->neighbors);
-	}
-	if (!unchanged)
-	{
-		UnlockReleaseBuffer(buffer);
-		return false;
-	}
-
-	page_write_begin(&write, reader->index);
-	page = page_write_page(&write, buffer, place.data_block, false, array_id);
-	if (level == 0)
-	{
-		HnswNode *changed = (HnswNode *) (storage_page_payload(page) + place.offset);
-
-		changed->count = (uint16) replacement->count;
-		memcpy(changed->neighbors, replacement->ids, replacement->count * sizeof(uint32));
-	}
-	else
-	{
-		HnswUpper *changed = (HnswUpper *) (storage_page_payload(page) + place.offset);
-
-		changed->count = (uint16) replacement->count;
-		memcpy(changed->neighbors, replacement->ids, replacement->count * sizeof(uint32));
-	}
-	page_write_finish(&write);
-	UnlockReleaseBuffer(buffer);
-	return true;
+	if (level > 0)
+		return replace_upper_list(reader, ordinal, node, level, expected, replacement);
+	hnsw_replace_lists_of_page(reader, &change, 1);
+	return change.done;
 }
 
 bool

@@ -2,10 +2,11 @@
  * hnsw/hnsw_repair.c
  *		Pass 3 of vacuum: local repair of the graph around dead nodes.
  *
- * Every live node with dead neighbors loses them, and chooses among those that
- * are left and the live neighbors of the dead ones (reached through further dead
- * ones where whole regions died).  No search from the entry point is made, so
- * the work is proportional to the damage.  A node that lost much of its list is
+ * Every live node with dead neighbors loses them, keeps the others, and fills up with
+ * live neighbors of the dead ones (reached through further dead ones where whole
+ * regions died); one that lost most of its list chooses all anew.  Lists of level 0
+ * are chosen for a whole page of nodes and written in one record.  No search from the
+ * entry point is made, so the work is proportional to the damage.  A node that lost much of its list is
  * also linked to by its new neighbors, since the edges that led to it may have
  * begun at dead nodes.
  *
@@ -38,8 +39,11 @@ typedef struct Repair
 	VisitedSet seen;
 	uint32 best_entry; /* highest live node */
 	int best_level;
-	uint8 *in_degrees;	 /* of each node on level 0, up to 255; NULL = not counted */
-	OrdinalSet linkable; /* nodes that edges should lead to */
+	uint8 *in_degrees; /* of each node on level 0, up to 255; NULL = not counted */
+	/* Lists of level 0 of one page's nodes, as many as it has slots */
+	HnswListChange *changes;
+	HnswList *before;
+	HnswList *after;
 } Repair;
 
 static bool
@@ -60,12 +64,12 @@ has_dead(Repair *repair, uint32 count, const uint32 *ids)
 }
 
 /*
- * Live candidates for a node's list of a level: what is live of the list, and the live neighbors
- * of its dead ones, breadth first through the dead.
+ * Live candidates for a node's list of a level: what is live of the list, `*kept` of them, and the live
+ * neighbors of its dead ones, breadth first through the dead.
  */
 static uint32
 collect_candidates(Repair *repair, uint32 ordinal, int level, const HnswList *list,
-				   uint32 *candidates)
+				   uint32 *candidates, uint32 *kept)
 {
 	StorageReader *reader = repair->vacuum->reader;
 	uint32 dead[MAX_DEAD_VISITED];
@@ -85,6 +89,7 @@ collect_candidates(Repair *repair, uint32 ordinal, int level, const HnswList *li
 		else if (dead_count < MAX_DEAD_VISITED)
 			dead[dead_count++] = list->ids[i];
 	}
+	*kept = count;
 
 	for (uint32 at = 0, direct = dead_count; at < dead_count; at++)
 	{
@@ -114,14 +119,20 @@ collect_candidates(Repair *repair, uint32 ordinal, int level, const HnswList *li
 static uint32
 keep_linkable(Repair *repair, int level, uint32 *candidates, uint32 count)
 {
-	HnswSlot slot;
 	uint32 kept = 0;
 
 	for (uint32 i = 0; i < count; i++)
 	{
-		hnsw_read_node(repair->vacuum->reader, candidates[i], &slot);
-		if (hnsw_node_is_linkable(&slot.node, level))
-			candidates[kept++] = candidates[i];
+		HnswSlot slot;
+
+		/* What was so in pass 1 is so until the next vacuum. */
+		if (level > 0 || !ordinal_set_contains(&repair->vacuum->linkable, candidates[i]))
+		{
+			hnsw_read_node(repair->vacuum->reader, candidates[i], &slot);
+			if (!hnsw_node_is_linkable(&slot.node, level))
+				continue;
+		}
+		candidates[kept++] = candidates[i];
 	}
 	return kept;
 }
@@ -150,20 +161,52 @@ search_candidates(Repair *repair, uint32 ordinal, int level, uint32 *candidates)
 	return keep_linkable(repair, level, candidates, count);
 }
 
+/* Did the list lose most of its members? */
+static bool
+has_lost_much(Repair *repair, const HnswList *list)
+{
+	uint32 live = 0;
+
+	for (uint32 i = 0; i < list->count; i++)
+		live += is_dead(repair, list->ids[i]) ? 0 : 1;
+	return live * 2 < list->count;
+}
+
+/*
+ * Choose the list that replaces one with dead neighbors.  Those that live stay and are joined by the
+ * best of the others; where most are lost, all are chosen anew.
+ */
+static void
+choose_list(Repair *repair, uint32 ordinal, int level, const HnswList *list, HnswList *replacement)
+{
+	uint32 candidates[MAX_CANDIDATES + 2 * HNSW_MAX_M];
+	uint32 max = hnsw_level_m(repair->vacuum->m, level);
+	uint32 kept;
+	uint32 count = collect_candidates(repair, ordinal, level, list, candidates, &kept);
+	uint32 others = keep_linkable(repair, level, candidates + kept, count - kept);
+	uint32 linkable = keep_linkable(repair, level, candidates, kept);
+
+	memmove(candidates + linkable, candidates + kept, others * sizeof(uint32));
+	count = linkable + others;
+	if (count == 0)
+		count = search_candidates(repair, ordinal, level, candidates);
+	if (2 * linkable >= list->count)
+		replacement->count = hnsw_linker_complete(&repair->linker, ordinal, candidates, linkable,
+												  count, max, replacement->ids);
+	else
+		replacement->count = hnsw_linker_choose(&repair->linker, NULL, ordinal, candidates, count,
+												max, replacement->ids);
+}
+
 /* Give a live node a list without dead neighbors on a level. */
 static void
 repair_list(Repair *repair, uint32 ordinal, int level)
 {
-	HnswVacuum *vacuum = repair->vacuum;
-	StorageReader *reader = vacuum->reader;
-	uint32 max = hnsw_level_m(vacuum->m, level);
+	StorageReader *reader = repair->vacuum->reader;
 	MemoryContext outer = MemoryContextSwitchTo(repair->node_context);
-	uint32 candidates[MAX_CANDIDATES + 2 * HNSW_MAX_M];
 	HnswSlot slot;
 	HnswList list;
 	HnswList replacement;
-	uint32 live_before;
-	uint32 count;
 
 	do
 	{
@@ -174,20 +217,10 @@ repair_list(Repair *repair, uint32 ordinal, int level)
 		hnsw_read_list(reader, ordinal, &slot.node, level, true, &list);
 		if (!has_dead(repair, list.count, list.ids))
 			break;
-
-		count = collect_candidates(repair, ordinal, level, &list, candidates);
-		count = keep_linkable(repair, level, candidates, count);
-		if (count == 0)
-			count = search_candidates(repair, ordinal, level, candidates);
-		replacement.count = hnsw_linker_choose(&repair->linker, NULL, ordinal, candidates, count,
-											   max, replacement.ids);
+		choose_list(repair, ordinal, level, &list, &replacement);
 		if (!hnsw_replace_list(reader, ordinal, &slot.node, level, &list, &replacement))
 			continue;
-
-		live_before = 0;
-		for (uint32 i = 0; i < list.count; i++)
-			live_before += is_dead(repair, list.ids[i]) ? 0 : 1;
-		if (live_before * 2 < list.count)
+		if (has_lost_much(repair, &list))
 			hnsw_linker_link_back(&repair->linker, ordinal, level, &replacement);
 		break;
 	} while (true);
@@ -223,19 +256,74 @@ repair_chain(Repair *repair, uint32 ordinal)
 	} while (!hnsw_replace_next(reader, ordinal, first, next));
 }
 
-static void
-repair_node(Repair *repair, uint32 ordinal, const HnswNode *node)
+/* Is this a node whose list of level 0 has to be repaired? */
+static bool
+is_damaged(Repair *repair, const HnswNode *node)
 {
-	StorageReader *reader = repair->vacuum->reader;
+	return node->state == HNSW_NODE_LIVE && has_dead(repair, node->count, node->neighbors);
+}
+
+/*
+ * Repair lists of level 0 of a page's nodes, of which `page` is a copy: all of them are chosen before
+ * the page is locked, and written together.
+ */
+static void
+repair_lists_of_page(Repair *repair, const PageArrayBlocks *blocks, char *page)
+{
+	HnswVacuum *vacuum = repair->vacuum;
+	uint32 count = 0;
+
+	for (uint32 i = 0; i < blocks->count; i++)
+	{
+		HnswNode *node = hnsw_node_in_page(vacuum, page, i);
+		uint32 ordinal = blocks->first_ordinal + i;
+		MemoryContext outer;
+
+		if (!is_damaged(repair, node))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		hnsw_read_list(vacuum->reader, ordinal, node, 0, true, &repair->before[count]);
+		for (uint32 j = 0; j < node->count; j++)
+			storage_reader_check_ordinal(vacuum->reader, node->neighbors[j]);
+		outer = MemoryContextSwitchTo(repair->node_context);
+		choose_list(repair, ordinal, 0, &repair->before[count], &repair->after[count]);
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(repair->node_context);
+		repair->changes[count] = (HnswListChange){.ordinal = ordinal,
+												  .expected = &repair->before[count],
+												  .replacement = &repair->after[count]};
+		count++;
+	}
+	hnsw_replace_lists_of_page(vacuum->reader, repair->changes, count);
+	for (uint32 i = 0; i < count; i++)
+	{
+		MemoryContext outer;
+
+		if (!repair->changes[i].done)
+		{
+			repair_list(repair, repair->changes[i].ordinal, 0);
+			continue;
+		}
+		if (!has_lost_much(repair, &repair->before[i]))
+			continue;
+		outer = MemoryContextSwitchTo(repair->node_context);
+		hnsw_linker_link_back(&repair->linker, repair->changes[i].ordinal, 0, &repair->after[i]);
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(repair->node_context);
+	}
+}
+
+/* What level 0 leaves: chains and upper levels. */
+static void
+repair_rest_of_node(Repair *repair, uint32 ordinal, const HnswNode *node)
+{
 	HnswList list;
 
-	if (has_dead(repair, node->count, node->neighbors))
-		repair_list(repair, ordinal, 0);
 	if (node->next != INVALID_ORDINAL && is_dead(repair, node->next))
 		repair_chain(repair, ordinal);
 	for (int level = 1; level <= node->level; level++)
 	{
-		hnsw_read_list(reader, ordinal, node, level, true, &list);
+		hnsw_read_list(repair->vacuum->reader, ordinal, node, level, true, &list);
 		if (has_dead(repair, list.count, list.ids))
 			repair_list(repair, ordinal, level);
 	}
@@ -250,7 +338,6 @@ begin_counting(Repair *repair)
 		return;
 	repair->in_degrees = MemoryContextAllocExtended(CurrentMemoryContext, count + 1,
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	ordinal_set_init(&repair->linkable, count);
 }
 
 /* Count a node's edges; those of a list that was repaired are read again. */
@@ -263,7 +350,6 @@ count_edges(Repair *repair, uint32 ordinal, const HnswNode *node)
 	if (repair->in_degrees == NULL || !hnsw_node_is_linkable(node, 0) ||
 		ordinal >= vacuum->dead.limit)
 		return;
-	ordinal_set_add(&repair->linkable, ordinal);
 	if (has_dead(repair, node->count, node->neighbors))
 	{
 		hnsw_read_node_current(vacuum->reader, ordinal, &slot);
@@ -291,7 +377,7 @@ link_lost_nodes(Repair *repair)
 		HnswSlot slot;
 		HnswList list;
 
-		if (repair->in_degrees[ordinal] > 0 || !ordinal_set_contains(&repair->linkable, ordinal))
+		if (repair->in_degrees[ordinal] > 0 || !ordinal_set_contains(&vacuum->linkable, ordinal))
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		hnsw_read_node_current(reader, ordinal, &slot);
@@ -343,12 +429,17 @@ hnsw_repair(HnswVacuum *vacuum)
 	Repair repair = {.vacuum = vacuum, .best_entry = INVALID_ORDINAL, .best_level = -1};
 	PageArrayBlocks blocks = hnsw_node_blocks(vacuum);
 	PGAlignedBlock page;
+	uint32 per_page;
 
 	hnsw_linker_begin(&repair.linker, vacuum->reader);
 	visited_set_init(&repair.seen, MAX_CANDIDATES);
 	repair.node_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw repair of a node",
 												ALLOCSET_DEFAULT_SIZES);
 	begin_counting(&repair);
+	per_page = vacuum->reader->meta->arrays[HNSW_NODES].slots_per_page;
+	repair.changes = palloc(per_page * sizeof(HnswListChange));
+	repair.before = palloc(per_page * sizeof(HnswList));
+	repair.after = palloc(per_page * sizeof(HnswList));
 
 	while (page_array_next_block(&blocks))
 	{
@@ -356,6 +447,8 @@ hnsw_repair(HnswVacuum *vacuum)
 		if (!page_array_copy_block(vacuum->index, HNSW_NODES, blocks.data_block, vacuum->strategy,
 								   page.data))
 			continue;
+		storage_reader_refresh(vacuum->reader);
+		repair_lists_of_page(&repair, &blocks, page.data);
 		for (uint32 i = 0; i < blocks.count; i++)
 		{
 			HnswNode *node = hnsw_node_in_page(vacuum, page.data, i);
@@ -367,10 +460,9 @@ hnsw_repair(HnswVacuum *vacuum)
 				repair.best_level = node->level;
 				repair.best_entry = blocks.first_ordinal + i;
 			}
-			repair_node(&repair, blocks.first_ordinal + i, node);
+			repair_rest_of_node(&repair, blocks.first_ordinal + i, node);
 			count_edges(&repair, blocks.first_ordinal + i, node);
 		}
-		storage_reader_release_pins(vacuum->reader);
 	}
 	replace_dead_entry(&repair);
 	link_lost_nodes(&repair);

@@ -94,6 +94,8 @@ remove_tids(HnswVacuum *vacuum, const PageArrayBlocks *blocks, const IndexDelete
 					newly_dead = true;
 					ordinal_set_add(&vacuum->dead, ordinal);
 				}
+				if (hnsw_node_is_linkable(node, 0))
+					ordinal_set_add(&vacuum->linkable, ordinal);
 				break;
 			case HNSW_NODE_DEAD:
 				/* An earlier vacuum was stopped. */
@@ -182,6 +184,7 @@ vacuum_begin(IndexVacuumInfo *info)
 	hnsw_meta_check(info->index, &type, vacuum->reader->meta);
 	vacuum->m = hnsw_meta(vacuum->reader->meta)->m;
 	ordinal_set_init(&vacuum->dead, vacuum->reader->meta->ordinal_count);
+	ordinal_set_init(&vacuum->linkable, vacuum->reader->meta->ordinal_count);
 	ordinal_set_init(&vacuum->abandoned, vacuum->reader->meta->ordinal_count);
 	return vacuum;
 }

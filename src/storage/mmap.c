@@ -122,7 +122,8 @@ mmap_fetch(StorageReader *reader, PageArrayId array_id, const uint32 *ordinals, 
 
 		if (likely(place.first == array->slot_size))
 		{
-			if (likely(settle_view_is_settled(&reader->settle, place.data_block)))
+			if (likely(settle_view_is_settled(&reader->settle, place.data_block) &&
+					   ordinals[i] < reader->mapped_limit))
 			{
 				slots[i] =
 					file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
@@ -130,7 +131,7 @@ mmap_fetch(StorageReader *reader, PageArrayId array_id, const uint32 *ordinals, 
 				continue;
 			}
 		}
-		else if (is_slot_settled(reader, array, place))
+		else if (is_slot_settled(reader, array, place) && ordinals[i] < reader->mapped_limit)
 		{
 			copy_mapped_slot(reader, array, place, scratch + (Size) slot_stride * i);
 			slots[i] = scratch + (Size) slot_stride * i;
@@ -177,7 +178,8 @@ mmap_fetch_run(StorageReader *reader, PageArrayId array_id, uint32 first, uint32
 		uint32 on_page = array->slots_per_page - place.offset / array->slot_size;
 		const char *slot;
 
-		if (!settle_view_is_settled(&reader->settle, place.data_block))
+		if (!settle_view_is_settled(&reader->settle, place.data_block) ||
+			first + count > reader->mapped_limit)
 		{
 			/* The rest of the batch in one call: pins of two calls might not live together. */
 			storage_fetch_run_singly(reader, array_id, first + done, count - done, slots + done);

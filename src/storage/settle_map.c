@@ -61,7 +61,7 @@ settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta, bool 
 	view->live = live;
 	view->pin_count = Min(pin_cache_limit(index), SETTLE_VIEW_PINS);
 	judge(view, meta);
-	if (!view->everything_settled && !view->nothing_settled && !live)
+	if (!view->everything_settled && !view->nothing_settled)
 	{
 		view->group_count =
 			(meta->data_block_count + SETTLE_GROUP_BLOCKS - 1) / SETTLE_GROUP_BLOCKS;

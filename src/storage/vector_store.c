@@ -11,6 +11,7 @@
 #include "compat.h"
 
 #include "access/xlog.h"
+#include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/pin_cache.h"
 #include "storage/vector_store.h"
@@ -69,6 +70,20 @@ release_map(void *argument)
 	reader->map = NULL;
 }
 
+/*
+ * Ordinals are handed out before their slots are written: those that inserts in flight may have, one
+ * a backend, count as new.
+ */
+static void
+set_mapped_limit(StorageReader *reader)
+{
+	uint32 count = reader->meta->ordinal_count;
+
+	reader->mapped_limit = PG_UINT32_MAX;
+	if (reader->live)
+		reader->mapped_limit = count > (uint32) MaxBackends ? count - (uint32) MaxBackends : 0;
+}
+
 StorageReader *
 storage_reader_begin(Relation index, StorageKind wanted, Snapshot snapshot)
 {
@@ -97,6 +112,7 @@ storage_reader_begin(Relation index, StorageKind wanted, Snapshot snapshot)
 
 	reader->pins = pin_cache_create(index, limit);
 	reader->live = snapshot == NULL;
+	set_mapped_limit(reader);
 	reader->copy_out = RecoveryInProgress() || limit < 2 * STORAGE_MAX_BATCH;
 	reader->store =
 		vector_store_routine(storage_effective_kind(index, wanted, snapshot, &reader->reason));
@@ -113,6 +129,7 @@ storage_reader_refresh(StorageReader *reader)
 
 	storage_reader_release_pins(reader);
 	storage_meta_copy(reader->meta, storage_meta_get(reader->index));
+	set_mapped_limit(reader);
 	if (reader->map != NULL)
 		settle_view_refresh(&reader->settle, reader->meta);
 	MemoryContextSwitchTo(outer);
@@ -263,11 +280,12 @@ copy_slot(void *argument)
 
 /* Copy through the map, if the slot is whole on a settled page; false otherwise. */
 static bool
-copy_mapped(StorageReader *reader, const PageArrayMeta *array, SlotPlace place, void *slot)
+copy_mapped(StorageReader *reader, const PageArrayMeta *array, uint32 ordinal, SlotPlace place,
+			void *slot)
 {
 	SlotCopy copy;
 
-	if (place.first < array->slot_size ||
+	if (place.first < array->slot_size || ordinal >= reader->mapped_limit ||
 		!settle_view_is_settled(&reader->settle, place.data_block))
 		return false;
 	copy.from = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
@@ -283,7 +301,8 @@ storage_copy_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal, v
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 
-	if (reader->map == NULL || !copy_mapped(reader, array, page_array_place(array, ordinal), slot))
+	if (reader->map == NULL ||
+		!copy_mapped(reader, array, ordinal, page_array_place(array, ordinal), slot))
 		buffer_pool_copy_slot(reader, array_id, ordinal, slot);
 }
 
@@ -293,7 +312,7 @@ storage_copy_slot_whole(StorageReader *reader, PageArrayId array_id, uint32 ordi
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 	SlotPlace place = page_array_place(array, ordinal);
 
-	if (reader->map == NULL || !copy_mapped(reader, array, place, slot) ||
+	if (reader->map == NULL || !copy_mapped(reader, array, ordinal, place, slot) ||
 		!settle_view_is_settled_now(&reader->settle, place.data_block))
 		buffer_pool_copy_slot(reader, array_id, ordinal, slot);
 }
