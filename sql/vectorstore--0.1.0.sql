@@ -922,6 +922,7 @@ CREATE FUNCTION vectorstore_index_info(
 	OUT metric text,
 	OUT dimensions integer,
 	OUT quantizer text,
+	OUT bits integer,
 	OUT storage text,
 	OUT storage_in_effect text,
 	OUT storage_reason text,
@@ -944,7 +945,7 @@ CREATE FUNCTION vectorstore_index_info(
 
 COMMENT ON FUNCTION vectorstore_index_info(regclass) IS
 'What an index is and where its bytes are.
-method, parameters, metric, dimensions, quantizer: as the index was built.
+method, parameters, metric, dimensions, quantizer, bits: as the index was built; bits of a dimension in its codes, null without codes.
 storage, warmup: what the options ask for; storage_in_effect, storage_reason: what scans do, and why.
 rows: estimate of the last build or vacuum, null if there was none.
 nodes: nodes of the graph (entries of the lists) in use, those that wait for vacuum included; free_nodes: those that the next rows take.

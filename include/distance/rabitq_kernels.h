@@ -1,7 +1,7 @@
 /*
  * rabitq_kernels.h
- *		The inner loops of quantizer/rabitq.h: look-ups of blocks of 32 codes, and the fast Hadamard
- *		transform.
+ *		The inner loops of RaBitQ codes (quantizer/rabitq.h): look-ups of blocks of 32 of them,
+ *		products of single ones with a query, and the fast Hadamard transform.
  *
  * One set of kernels per instruction set, in the manner of distance.h; rabitq_scalar.c is the
  * specification that the tests compare the others with.
@@ -38,6 +38,59 @@ typedef struct RabitqBlock
 	uint8_t codes[];
 } RabitqBlock;
 
+/*
+ * A code by itself, relative to a center c that all of an index have; aligned to 4 bytes. Bits of 1
+ * bit codes are in the order of dimensions, from the lowest bit of the first byte on. Elements of
+ * more bits are in pieces of RABITQ_PIECE bytes, of which the last may be shorter: with w bytes in
+ * the piece, byte j has the elements j, j + w, j + 2 w, ... from the lowest bits on. 8-bit codes are
+ * the same in memory as Sq8Code and are measured by its kernel.
+ */
+typedef struct RabitqCode
+{
+	float square;	  /* |r|^2 */
+	float rescale;	  /* |r|^2 / <v, r> */
+	float error;	  /* bound of the error of <r, q - c>, divided by |q - c| */
+	float center_dot; /* <r, c> */
+	uint8_t values[];
+} RabitqCode;
+
+#define RABITQ_PIECE 64
+
+/* Where an element is in a code's values */
+typedef struct RabitqPlace
+{
+	uint32_t byte;
+	uint32_t shift;
+} RabitqPlace;
+
+static inline RabitqPlace
+rabitq_place(uint32_t bits, uint32_t dimensions, uint32_t i)
+{
+	uint32_t in_byte = 8 / bits;
+	uint32_t first = i / (RABITQ_PIECE * in_byte) * RABITQ_PIECE; /* byte of the piece */
+	uint32_t left = dimensions / in_byte - first;
+	uint32_t width = left < RABITQ_PIECE ? left : RABITQ_PIECE;
+	RabitqPlace place = {.byte = i / 8, .shift = i % 8};
+
+	if (bits > 1)
+	{
+		i -= first * in_byte;
+		place.byte = first + i % width;
+		place.shift = i / width * bits;
+	}
+	return place;
+}
+
+/* A query of bytes has zeros behind its end, so many of them. */
+#define RABITQ_QUERY_PADDING 64
+
+/*
+ * dots[i] = sum over j of query[j] * element j of codes[i]; exact, below 2^31 up to 65536
+ * dimensions. `dimensions` is a multiple of 16. Prefetches as DistanceBatch does.
+ */
+typedef void (*RabitqDotBatch)(const int8_t *query, const void *const *codes, uint32_t count,
+							   uint32_t dimensions, int32_t *dots);
+
 /* What a query's look-ups are, and what becomes of their sums. */
 typedef struct RabitqLookup
 {
@@ -68,6 +121,11 @@ typedef struct RabitqKernels
 	void (*block_distances)(const RabitqLookup *lookup, const RabitqBlock *block,
 							float center_distance, float center_norm, float *distances,
 							float *lower_bounds);
+
+	/* Products with codes of 1, 2 and 4 bits. */
+	RabitqDotBatch dots_1;
+	RabitqDotBatch dots_2;
+	RabitqDotBatch dots_4;
 
 	/*
 	 * The Hadamard transform of n floats in place, without a factor; n is a power of two of at

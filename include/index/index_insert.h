@@ -14,6 +14,7 @@
 #include "nodes/execnodes.h"
 
 #include "index/index_type.h"
+#include "index/index_query.h"
 #include "storage/vector_store.h"
 
 /* The heavyweight page lock (LockPage) that inserts hold; methods may use other numbers. */
@@ -38,12 +39,6 @@ extern void index_insert_row(Relation index, Datum *values, bool *isnull, ItemPo
 
 /* Wait until every insert that is under way now is over. */
 extern void index_insert_wait(Relation index);
-
-/*
- * The parameters that the index's quantizer was trained to, in the current context; NULL where it
- * has none.
- */
-extern void *index_read_parameters(StorageReader *reader);
 
 /*
  * Write vector and code of an ordinal that nobody reads yet; a WAL record for each page that they

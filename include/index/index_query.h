@@ -19,8 +19,14 @@ typedef struct IndexQuery
 	PageArrayId search_array; /* what a search reads: codes, or vectors with quantizer none */
 } IndexQuery;
 
+/*
+ * The parameters that the index's quantizer was trained to, in the current context; NULL where it
+ * has none, and where the index was made on an empty table.
+ */
+extern void *index_read_parameters(StorageReader *reader);
+
 /* Memory in the current context; `vector` must outlive the query.  After index_meta_check(). */
-extern void index_query_begin(IndexQuery *query, const IndexMeta *meta, const IndexType *type,
+extern void index_query_begin(IndexQuery *query, StorageReader *reader, const IndexType *type,
 							  const void *vector);
 
 /* Distances to slots of the array of codes or of vectors; any number of them. */

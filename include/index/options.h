@@ -23,7 +23,8 @@ typedef struct IndexOptions
 	int32 vl_len_;
 	int storage;   /* StorageKind, -1 = vectorstore.default_storage */
 	int warmup;	   /* WarmupKind */
-	int quantizer; /* QuantizerKind, -1 = auto */
+	int quantizer; /* QuantizerKind, -1 = auto; QUANTIZER_RABITQ_1 = rabitq of any bits */
+	int bits;	   /* of rabitq: 1, 2, 4 or 8, 0 = chosen by dimensions */
 } IndexOptions;
 
 /* Register the options that all methods have with `kind`, and define our GUCs; from _PG_init. */
@@ -38,7 +39,8 @@ extern void index_settings_define(void);
 #define INDEX_OPTIONS_PARSE_ELEMENTS                                                               \
 	INDEX_OPTION_ELEMENT("storage", RELOPT_TYPE_ENUM, IndexOptions, storage),                      \
 		INDEX_OPTION_ELEMENT("warmup", RELOPT_TYPE_ENUM, IndexOptions, warmup),                    \
-		INDEX_OPTION_ELEMENT("quantizer", RELOPT_TYPE_ENUM, IndexOptions, quantizer)
+		INDEX_OPTION_ELEMENT("quantizer", RELOPT_TYPE_ENUM, IndexOptions, quantizer),              \
+		INDEX_OPTION_ELEMENT("bits", RELOPT_TYPE_INT, IndexOptions, bits)
 
 /* ERROR where options that a user gives contradict each other. */
 extern void index_options_check(const IndexOptions *options);
@@ -52,6 +54,9 @@ extern QuantizerKind index_quantizer_option(Relation index, uint32 dimensions, b
 /* What storage is without a reloption, and what quantizer = auto means. */
 extern StorageKind index_storage_default(void);
 extern QuantizerKind index_quantizer_default(uint32 dimensions);
+
+/* The bits of quantizer = rabitq where the user gives none. */
+extern uint32 index_rabitq_bits_default(uint32 dimensions);
 
 /* The setting vectorstore.kmeans_seed */
 extern int index_kmeans_seed(void);

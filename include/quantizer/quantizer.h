@@ -13,7 +13,8 @@
  *
  * Scale: squared L2, negative inner product, L1; smaller is nearer. For DISTANCE_COSINE vectors and
  * query are normalized by the caller before they are encoded or prepared, and the distance is the
- * negative inner product.
+ * negative inner product. Estimates of small squared distances may be negative. L1 is for quantizers
+ * with supports_l1.
  *
  * Alignment: codes and parameters to 4 bytes, a QuantizerQuery to 8. Standard headers alone, as in
  * distance.h.
@@ -30,9 +31,29 @@
 /* The numbers are stored in the metapage: never change one, only append. */
 typedef enum QuantizerKind
 {
-	QUANTIZER_NONE = 0, /* the raw vector is the code */
-	QUANTIZER_SQ8 = 1	/* 8 bits a dimension, a range for each vector */
+	QUANTIZER_NONE = 0,		/* the raw vector is the code */
+	QUANTIZER_SQ8 = 1,		/* 8 bits a dimension, a range for each vector */
+	QUANTIZER_RABITQ_1 = 2, /* RaBitQ codes of so many bits (quantizer/rabitq.h) */
+	QUANTIZER_RABITQ_2 = 3,
+	QUANTIZER_RABITQ_4 = 4,
+	QUANTIZER_RABITQ_8 = 5
 } QuantizerKind;
+
+static inline bool
+quantizer_is_rabitq(QuantizerKind kind)
+{
+	return kind >= QUANTIZER_RABITQ_1 && kind <= QUANTIZER_RABITQ_8;
+}
+
+/* The kind of RaBitQ codes of 1, 2, 4 or 8 bits. */
+static inline QuantizerKind
+quantizer_rabitq_kind(uint32_t bits)
+{
+	return bits >= 8   ? QUANTIZER_RABITQ_8
+		   : bits >= 4 ? QUANTIZER_RABITQ_4
+		   : bits >= 2 ? QUANTIZER_RABITQ_2
+					   : QUANTIZER_RABITQ_1;
+}
 
 /*
  * A query prepared for one scan by prepare_query(). The memory is the caller's, of query_size()
@@ -51,11 +72,17 @@ typedef struct QuantizerRoutine
 {
 	QuantizerKind kind;
 	const char *name; /* as in the reloption */
+	uint32_t bits;	  /* of a dimension in a code; 0 = it is a float */
+
+	bool supports_l1;
 
 	/* True if distances are those of the raw vectors, so that a scan needs no re-ranking. */
 	bool exact;
 
-	/* Bytes of the trained parameters that the index stores; 0 = none, then parameters is NULL. */
+	/*
+	 * Bytes of the trained parameters that the index stores; 0 = none. Below, `parameters` is NULL
+	 * where there are none, or where nothing was trained (an index made on an empty table).
+	 */
 	size_t (*parameters_size)(uint32_t dimensions);
 
 	/* Learn the parameters from count sample vectors. Not called where parameters_size is 0. */
@@ -71,7 +98,10 @@ typedef struct QuantizerRoutine
 	 */
 	void (*encode)(const void *parameters, const float *vector, uint32_t dimensions, void *code);
 
-	/* The vector that a code stands for, dimensions floats. code may not overlap the vector. */
+	/*
+	 * The vector that a code stands for, dimensions floats. code may not overlap the vector. (An
+	 * unbiased estimate of a distance is not the distance of this vector.)
+	 */
 	void (*decode)(const void *parameters, const void *code, uint32_t dimensions, float *vector);
 
 	/* Bytes that the caller provides to prepare_query(), at least sizeof(QuantizerQuery). */
@@ -87,6 +117,13 @@ typedef struct QuantizerRoutine
 	 */
 	void (*distances)(const QuantizerQuery *query, const void *const *codes, uint32_t count,
 					  float *distances);
+
+	/*
+	 * The same with lower bounds of the exact distances, which hold for nearly all codes; NULL
+	 * where the quantizer knows none.
+	 */
+	void (*distances_with_bounds)(const QuantizerQuery *query, const void *const *codes,
+								  uint32_t count, float *distances, float *lower_bounds);
 } QuantizerRoutine;
 
 /* The routine of a kind, NULL for an unknown number (a corrupt or newer metapage). */

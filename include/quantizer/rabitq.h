@@ -37,9 +37,6 @@
 #include "distance/distance.h"
 #include "distance/rabitq_kernels.h"
 
-/* The most dimensions of a vector. */
-#define RABITQ_MAX_DIMENSIONS 65536
-
 /* Floats of a rotated vector: `dimensions` rounded up to a multiple of 16. */
 extern uint32_t rabitq_rotated_dimensions(uint32_t dimensions);
 
@@ -48,6 +45,9 @@ extern uint32_t rabitq_rotated_dimensions(uint32_t dimensions);
  * rabitq_rotated_dimensions() floats, and may be `vector` itself.
  */
 extern void rabitq_rotate(uint32_t dimensions, const float *vector, float *rotated);
+
+/* Its inverse: `dimensions` floats, of rotated ones that are used up. */
+extern void rabitq_rotate_back(uint32_t dimensions, float *rotated, float *vector);
 
 /* Bytes of a block, a multiple of 4: 400 + 4 * rotated dimensions * bits. */
 extern uint32_t rabitq_block_size(uint32_t dimensions, uint32_t bits);

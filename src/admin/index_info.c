@@ -32,6 +32,7 @@ typedef enum InfoColumn
 	INFO_METRIC,
 	INFO_DIMENSIONS,
 	INFO_QUANTIZER,
+	INFO_BITS,
 	INFO_STORAGE,
 	INFO_STORAGE_IN_EFFECT,
 	INFO_STORAGE_REASON,
@@ -157,6 +158,8 @@ describe_what(Relation index, const IndexMeta *meta, InfoRow *row)
 	set_text(row, INFO_METRIC, metric_name((DistanceMetric) meta->metric));
 	set_int(row, INFO_DIMENSIONS, (int32) meta->dimensions);
 	set_text(row, INFO_QUANTIZER, quantizer != NULL ? quantizer->name : "unknown");
+	if (quantizer != NULL && quantizer->bits > 0)
+		set_int(row, INFO_BITS, (int32) quantizer->bits);
 	set_text(row, INFO_STORAGE, vector_store_routine(option)->name);
 	set_text(row, INFO_STORAGE_IN_EFFECT, vector_store_routine(in_effect)->name);
 	set_text(row, INFO_STORAGE_REASON, reason);

@@ -67,6 +67,46 @@ block_distances(const RabitqLookup *lookup, const RabitqBlock *block, float cent
 }
 
 static void
+dot_batch(uint32_t bits, const int8_t *query, const void *const *codes, uint32_t count,
+		  uint32_t dimensions, int32_t *dots)
+{
+	for (uint32_t i = 0; i < count; i++)
+	{
+		const uint8_t *values = ((const RabitqCode *) codes[i])->values;
+		int32_t dot = 0;
+
+		for (uint32_t j = 0; j < dimensions; j++)
+		{
+			RabitqPlace place = rabitq_place(bits, dimensions, j);
+
+			dot += query[j] * (values[place.byte] >> place.shift & ((1 << bits) - 1));
+		}
+		dots[i] = dot;
+	}
+}
+
+static void
+dots_1(const int8_t *query, const void *const *codes, uint32_t count, uint32_t dimensions,
+	   int32_t *dots)
+{
+	dot_batch(1, query, codes, count, dimensions, dots);
+}
+
+static void
+dots_2(const int8_t *query, const void *const *codes, uint32_t count, uint32_t dimensions,
+	   int32_t *dots)
+{
+	dot_batch(2, query, codes, count, dimensions, dots);
+}
+
+static void
+dots_4(const int8_t *query, const void *const *codes, uint32_t count, uint32_t dimensions,
+	   int32_t *dots)
+{
+	dot_batch(4, query, codes, count, dimensions, dots);
+}
+
+static void
 hadamard(float *values, uint32_t n)
 {
 	for (uint32_t half = 1; half < n; half *= 2)
@@ -89,5 +129,8 @@ const RabitqKernels rabitq_kernels_scalar = {
 	.name = "scalar",
 	.block_sums = block_sums,
 	.block_distances = block_distances,
+	.dots_1 = dots_1,
+	.dots_2 = dots_2,
+	.dots_4 = dots_4,
 	.hadamard = hadamard,
 };

@@ -218,7 +218,7 @@ hnsw_write_vector(StorageReader *reader, const IndexType *type, uint32 ordinal, 
 
 	if (!type->vector_type->varying)
 	{
-		index_write_vector(reader, type, NULL, ordinal, vector);
+		index_write_vector(reader, type, index_read_parameters(reader), ordinal, vector);
 		return;
 	}
 

@@ -48,26 +48,6 @@ index_insert_wait(Relation index)
 	UnlockPage(index, INDEX_INSERT_LOCK_PAGE, ExclusiveLock);
 }
 
-void *
-index_read_parameters(StorageReader *reader)
-{
-	const PageArrayMeta *array = &reader->meta->arrays[PAGE_ARRAY_PARAMETERS];
-	const QuantizerRoutine *quantizer = index_meta_quantizer(reader->meta);
-	size_t size = quantizer->parameters_size(reader->meta->dimensions);
-	void *parameters;
-
-	if (size == 0)
-		return NULL;
-	if (array->slot_size < size || array->capacity == 0)
-		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-						errmsg("index \"%s\" has no parameters of quantizer \"%s\"",
-							   RelationGetRelationName(reader->index), quantizer->name),
-						errhint("Please REINDEX it.")));
-	parameters = palloc(array->slot_size);
-	storage_copy_slot(reader, PAGE_ARRAY_PARAMETERS, 0, parameters);
-	return parameters;
-}
-
 void
 index_write_vector(StorageReader *reader, const IndexType *type, const void *parameters,
 				   uint32 ordinal, const void *vector)

@@ -24,6 +24,10 @@ index_meta_init(Relation index, const IndexType *type, IndexMethod method, Quant
 						errmsg("quantizer \"%s\" does not support type %s", routine->name,
 							   type->vector_type->name),
 						errhint("Use quantizer = none.")));
+	if (type->metric == DISTANCE_L1 && !routine->supports_l1)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("quantizer \"%s\" does not support the L1 distance", routine->name),
+						errhint("Use quantizer = sq8.")));
 
 	if (method == INDEX_METHOD_IVF && type->vector_type->to_floats == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -85,6 +89,7 @@ index_meta_check(Relation index, const IndexType *type, IndexMethod method, cons
 		meta->element_type != (uint16) type->vector_type->kind ||
 		!slot_size_fits(type, meta->arrays[PAGE_ARRAY_VECTORS].slot_size) ||
 		(quantizer->kind != QUANTIZER_NONE && !type->vector_type->quantizable) ||
+		(type->metric == DISTANCE_L1 && !quantizer->supports_l1) ||
 		(!quantizer->exact &&
 		 meta->arrays[PAGE_ARRAY_CODES].slot_size < quantizer->code_size(meta->dimensions)))
 		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),

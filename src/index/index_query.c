@@ -9,29 +9,54 @@
 #include "index/index_meta.h"
 #include "index/index_query.h"
 
+void *
+index_read_parameters(StorageReader *reader)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[PAGE_ARRAY_PARAMETERS];
+	const QuantizerRoutine *quantizer = index_meta_quantizer(reader->meta);
+	size_t size = quantizer->parameters_size(reader->meta->dimensions);
+	void *parameters;
+
+	if (size == 0)
+		return NULL;
+	if (array->capacity == 0)
+		return NULL;
+	if (array->slot_size < size)
+		ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+						errmsg("index \"%s\" has no parameters of quantizer \"%s\"",
+							   RelationGetRelationName(reader->index), quantizer->name),
+						errhint("Please REINDEX it.")));
+	parameters = palloc(array->slot_size);
+	storage_copy_slot(reader, PAGE_ARRAY_PARAMETERS, 0, parameters);
+	return parameters;
+}
+
 static QuantizerQuery *
-prepare(const IndexQuery *query)
+prepare(const IndexQuery *query, StorageReader *reader)
 {
 	const IndexType *type = &query->type;
 	QuantizerQuery *prepared = palloc(query->quantizer->query_size(type->dimensions));
 	float *floats = palloc(type->dimensions * sizeof(float));
 
 	index_type_to_floats(type, query->vector, floats);
-	query->quantizer->prepare_query(NULL, type->metric, floats, type->dimensions, prepared);
+	query->quantizer->prepare_query(index_read_parameters(reader), type->metric, floats,
+									type->dimensions, prepared);
 	return prepared;
 }
 
 void
-index_query_begin(IndexQuery *query, const IndexMeta *meta, const IndexType *type,
+index_query_begin(IndexQuery *query, StorageReader *reader, const IndexType *type,
 				  const void *vector)
 {
+	const IndexMeta *meta = reader->meta;
+
 	query->type = *type;
 	query->type.vector_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
 	query->vector = vector;
 	query->quantizer = index_meta_quantizer(meta);
 	Assert(query->quantizer != NULL);
 	query->search_array = query->quantizer->exact ? PAGE_ARRAY_VECTORS : PAGE_ARRAY_CODES;
-	query->prepared = query->quantizer->exact ? NULL : prepare(query);
+	query->prepared = query->quantizer->exact ? NULL : prepare(query, reader);
 }
 
 /* Distances of a batch, in a section that may be left */

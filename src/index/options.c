@@ -1,6 +1,6 @@
 /*
  * index/options.c
- *		The reloptions that hnsw and ivf share: storage, warmup, quantizer.
+ *		The reloptions that hnsw and ivf share: storage, warmup, quantizer, bits.
  *
  * Option values are parsed by the method's amoptions (INDEX_OPTIONS_PARSE_ELEMENTS); here are
  * their names, their defaults, and what the defaults stand for.
@@ -11,9 +11,12 @@
 #include "index/options.h"
 
 #define OPTION_UNSET (-1)
+#define BITS_AUTO	 0
 
 /* Below this a vector is so short that the code's own header would be most of the code. */
 #define QUANTIZER_AUTO_MIN_DIMENSIONS 4
+/* From here on 4 bits a dimension tell near vectors apart; below, errors of few dimensions add up. */
+#define RABITQ_AUTO_MIN_DIMENSIONS 96
 
 static relopt_enum_elt_def storage_names[] = {
 	{"buffer_pool", STORAGE_BUFFER_POOL},
@@ -32,6 +35,7 @@ static relopt_enum_elt_def quantizer_names[] = {
 	{"auto", OPTION_UNSET},
 	{"none", QUANTIZER_NONE},
 	{"sq8", QUANTIZER_SQ8},
+	{"rabitq", QUANTIZER_RABITQ_1}, /* of any number of bits */
 	{NULL},
 };
 
@@ -51,7 +55,10 @@ index_options_register(relopt_kind kind)
 					   ShareUpdateExclusiveLock);
 	add_enum_reloption(
 		kind, "quantizer", "Compact codes that searches work on", quantizer_names, OPTION_UNSET,
-		gettext_noop("Valid values are \"auto\", \"none\", and \"sq8\"."), AccessExclusiveLock);
+		gettext_noop("Valid values are \"auto\", \"none\", \"sq8\", and \"rabitq\"."),
+		AccessExclusiveLock);
+	add_int_reloption(kind, "bits", "Bits of a dimension in codes of quantizer rabitq, 0 = chosen",
+					  BITS_AUTO, BITS_AUTO, 8, AccessExclusiveLock);
 }
 
 void
@@ -62,13 +69,24 @@ index_options_check(const IndexOptions *options)
 						errmsg("warmup = lock needs storage = mmap"),
 						errdetail("Shared buffers cannot be locked for one index."),
 						errhint("Use storage = mmap, or warmup = prefetch.")));
+	if (options->bits != BITS_AUTO && options->quantizer != QUANTIZER_RABITQ_1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("bits needs quantizer = rabitq"),
+				 errdetail("Codes of other quantizers have a fixed number of bits.")));
+	if (options->bits != BITS_AUTO && options->bits != 1 && options->bits != 2 &&
+		options->bits != 4 && options->bits != 8)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid value for option \"bits\": %d", options->bits),
+						errhint("Use 1, 2, 4 or 8, or 0 to have it chosen.")));
 }
 
 static const IndexOptions *
 get_options(Relation index)
 {
-	static const IndexOptions defaults = {
-		.storage = OPTION_UNSET, .warmup = WARMUP_NONE, .quantizer = OPTION_UNSET};
+	static const IndexOptions defaults = {.storage = OPTION_UNSET,
+										  .warmup = WARMUP_NONE,
+										  .quantizer = OPTION_UNSET,
+										  .bits = BITS_AUTO};
 
 	return index->rd_options != NULL ? (const IndexOptions *) index->rd_options : &defaults;
 }
@@ -90,11 +108,22 @@ index_warmup_option(Relation index)
 QuantizerKind
 index_quantizer_option(Relation index, uint32 dimensions, bool quantizable)
 {
-	int quantizer = get_options(index)->quantizer;
+	const IndexOptions *options = get_options(index);
 
-	if (quantizer != OPTION_UNSET)
-		return (QuantizerKind) quantizer;
+	if (options->quantizer == QUANTIZER_RABITQ_1)
+		return quantizer_rabitq_kind(options->bits != BITS_AUTO
+										 ? (uint32) options->bits
+										 : index_rabitq_bits_default(dimensions));
+	if (options->quantizer != OPTION_UNSET)
+		return (QuantizerKind) options->quantizer;
 	return quantizable ? index_quantizer_default(dimensions) : QUANTIZER_NONE;
+}
+
+/* quantizer = rabitq without bits. */
+uint32
+index_rabitq_bits_default(uint32 dimensions)
+{
+	return dimensions < RABITQ_AUTO_MIN_DIMENSIONS ? 8 : 4;
 }
 
 /*

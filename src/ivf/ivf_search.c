@@ -35,7 +35,7 @@ ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type
 
 	memset(search, 0, sizeof(IvfSearch));
 	search->reader = reader;
-	index_query_begin(&search->query, reader->meta, type, vector);
+	index_query_begin(&search->query, reader, type, vector);
 	if (search->query.prepared != NULL)
 	{
 		memory /= 2;

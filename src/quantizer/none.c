@@ -75,6 +75,8 @@ none_distances(const QuantizerQuery *query, const void *const *codes, uint32_t c
 const QuantizerRoutine quantizer_none = {
 	.kind = QUANTIZER_NONE,
 	.name = "none",
+	.bits = 0,
+	.supports_l1 = true,
 	.exact = true,
 	.parameters_size = none_parameters_size,
 	.train = none_train,

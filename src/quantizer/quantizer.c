@@ -15,6 +15,14 @@ quantizer_routine(QuantizerKind kind)
 			return &quantizer_none;
 		case QUANTIZER_SQ8:
 			return &quantizer_sq8;
+		case QUANTIZER_RABITQ_1:
+			return &quantizer_rabitq_1;
+		case QUANTIZER_RABITQ_2:
+			return &quantizer_rabitq_2;
+		case QUANTIZER_RABITQ_4:
+			return &quantizer_rabitq_4;
+		case QUANTIZER_RABITQ_8:
+			return &quantizer_rabitq_8;
 	}
 	return NULL;
 }

@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "rabitq_code.h"
+#include "rabitq_coding.h"
 
 #define TABLE_ALIGNMENT	 64
 #define NARROW_LOOKUP	 255
@@ -70,24 +70,24 @@ rabitq_block_put(DistanceMetric metric, uint32_t dimensions, uint32_t bits,
 	uint32_t count = rabitq_rotated_dimensions(dimensions);
 	uint32_t groups = count / RABITQ_GROUP;
 	LanePlace place = lane_place(lane);
-	RabitqCode code;
+	RabitqCoding coding;
 	double factor = metric == DISTANCE_L2 ? 2.0 : 1.0;
 	double add;
 
-	rabitq_code_begin(&code, count, bits, rotated_vector, rotated_center);
-	add = metric == DISTANCE_L2 ? code.square : -code.center_dot;
-	add += factor * code.rescale * code.code_dot;
+	rabitq_coding_begin(&coding, count, bits, rotated_vector, rotated_center);
+	add = metric == DISTANCE_L2 ? coding.square : -coding.center_dot;
+	add += factor * coding.rescale * coding.code_dot;
 	lane %= RABITQ_BLOCK;
 	to->add[lane] = rabitq_finite_float(add);
-	to->rescale[lane] = rabitq_finite_float(-factor * code.rescale);
-	to->error[lane] = rabitq_finite_float(factor * code.error);
-	to->center_square = rabitq_finite_float(code.center_square);
+	to->rescale[lane] = rabitq_finite_float(-factor * coding.rescale);
+	to->error[lane] = rabitq_finite_float(factor * coding.error);
+	to->center_square = rabitq_finite_float(coding.center_square);
 
 	for (uint32_t first = 0; first < count; first += RABITQ_ROTATED_PADDING)
 	{
 		uint8_t elements[RABITQ_ROTATED_PADDING];
 
-		rabitq_code_elements(&code, first, elements);
+		rabitq_coding_elements(&coding, first, elements);
 		for (uint32_t plane = 0; plane < bits; plane++)
 		{
 			uint32_t bit = bits - 1 - plane;

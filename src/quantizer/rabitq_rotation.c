@@ -70,29 +70,69 @@ add_halves(float *values, uint32_t count)
 	}
 }
 
+/* What transforms of `count` floats are made of */
+typedef struct Rounds
+{
+	uint32_t count;
+	uint32_t n;			 /* floats of a Hadamard transform */
+	float factor;		 /* for those */
+	float halves_factor; /* for the others */
+} Rounds;
+
+static Rounds
+rounds_of(uint32_t count)
+{
+	Rounds rounds = {.count = count, .n = RABITQ_ROTATED_PADDING, .halves_factor = 1.0f};
+
+	while (2 * rounds.n <= count)
+		rounds.n *= 2;
+	if (rounds.n < count)
+		rounds.halves_factor = sqrtf(0.5f);
+	rounds.factor = rounds.halves_factor / sqrtf((float) rounds.n);
+	return rounds;
+}
+
+static void
+give_signs(const Rounds *rounds, uint32_t round, uint32_t first, float *rotated)
+{
+	flip_signs(round, 0, first, rounds->halves_factor, rotated);
+	flip_signs(round, first, first + rounds->n, rounds->factor, rotated);
+	flip_signs(round, first + rounds->n, rounds->count, rounds->halves_factor, rotated);
+}
+
 static void
 rotate_floats(float *rotated, uint32_t count)
 {
-	uint32_t n = RABITQ_ROTATED_PADDING;
-	float halves_factor = 1.0f;
-	float factor;
+	Rounds rounds = rounds_of(count);
 
-	while (2 * n <= count)
-		n *= 2;
-	if (n < count)
-		halves_factor = sqrtf(0.5f);
-	factor = halves_factor / sqrtf((float) n);
 	for (uint32_t round = 0; round < ROUNDS; round++)
 	{
-		uint32_t first = round % 2 == 0 ? 0 : count - n;
+		uint32_t first = round % 2 == 0 ? 0 : count - rounds.n;
 
-		flip_signs(round, 0, first, halves_factor, rotated);
-		flip_signs(round, first, first + n, factor, rotated);
-		flip_signs(round, first + n, count, halves_factor, rotated);
-		rabitq_kernels->hadamard(rotated + first, n);
-		if (n < count)
+		give_signs(&rounds, round, first, rotated);
+		rabitq_kernels->hadamard(rotated + first, rounds.n);
+		if (rounds.n < count)
 			add_halves(rotated, count);
 	}
+}
+
+/* All steps are their own inverse, but for the factor. */
+void
+rabitq_rotate_back(uint32_t dimensions, float *rotated, float *vector)
+{
+	uint32_t count = rabitq_rotated_dimensions(dimensions);
+	Rounds rounds = rounds_of(count);
+
+	for (uint32_t round = ROUNDS; round-- > 0;)
+	{
+		uint32_t first = round % 2 == 0 ? 0 : count - rounds.n;
+
+		if (rounds.n < count)
+			add_halves(rotated, count);
+		rabitq_kernels->hadamard(rotated + first, rounds.n);
+		give_signs(&rounds, round, first, rotated);
+	}
+	memcpy(vector, rotated, dimensions * sizeof(float));
 }
 
 /* Whether sums of the elements may overflow. */

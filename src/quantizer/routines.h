@@ -9,5 +9,9 @@
 
 extern const QuantizerRoutine quantizer_none;
 extern const QuantizerRoutine quantizer_sq8;
+extern const QuantizerRoutine quantizer_rabitq_1;
+extern const QuantizerRoutine quantizer_rabitq_2;
+extern const QuantizerRoutine quantizer_rabitq_4;
+extern const QuantizerRoutine quantizer_rabitq_8;
 
 #endif /* VECTORSTORE_QUANTIZER_ROUTINES_H */

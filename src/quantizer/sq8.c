@@ -279,6 +279,8 @@ sq8_distances(const QuantizerQuery *query, const void *const *codes, uint32_t co
 const QuantizerRoutine quantizer_sq8 = {
 	.kind = QUANTIZER_SQ8,
 	.name = "sq8",
+	.bits = 8,
+	.supports_l1 = true,
 	.exact = false,
 	.parameters_size = sq8_parameters_size,
 	.train = sq8_train,

@@ -1,9 +1,9 @@
 /*
- * rabitq_code.h
+ * rabitq_coding.h
  *		How a residual becomes a code: the numbers that blocks and dense codes are made from.
  */
-#ifndef VECTORSTORE_RABITQ_CODE_H
-#define VECTORSTORE_RABITQ_CODE_H
+#ifndef VECTORSTORE_RABITQ_CODING_H
+#define VECTORSTORE_RABITQ_CODING_H
 
 #include <stdint.h>
 
@@ -17,7 +17,7 @@
  * r[i] = vector[i] - center[i]: its sign, and (rounded down) |r[i]| * levels_per_unit, at most
  * 2^(bits - 1) - 1, plus a half.
  */
-typedef struct RabitqCode
+typedef struct RabitqCoding
 {
 	const float *vector;
 	const float *center; /* NULL = the origin */
@@ -32,15 +32,15 @@ typedef struct RabitqCode
 	double center_square; /* |Pc|^2 */
 	double center_dot;	  /* <r, Pc> */
 	double code_dot;	  /* <v, Pc> */
-} RabitqCode;
+} RabitqCoding;
 
-extern void rabitq_code_begin(RabitqCode *code, uint32_t count, uint32_t bits, const float *vector,
-							  const float *center);
+extern void rabitq_coding_begin(RabitqCoding *coding, uint32_t count, uint32_t bits,
+								const float *vector, const float *center);
 
 /* The elements of u from `first` on, RABITQ_ROTATED_PADDING of them. */
-extern void rabitq_code_elements(const RabitqCode *code, uint32_t first, uint8_t *elements);
+extern void rabitq_coding_elements(const RabitqCoding *coding, uint32_t first, uint8_t *elements);
 
 /* The nearest finite float; 0 for NaN. */
 extern float rabitq_finite_float(double value);
 
-#endif /* VECTORSTORE_RABITQ_CODE_H */
+#endif /* VECTORSTORE_RABITQ_CODING_H */

@@ -1,5 +1,5 @@
 /*
- * rabitq_code.c
+ * rabitq_coding.c
  *		Choosing the code of a residual, and measuring it.
  *
  * With 1 bit, v has the signs of r. With more, v = the levels of t r for the factor t that makes v
@@ -15,7 +15,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "rabitq_code.h"
+#include "rabitq_coding.h"
 
 #define LANES  8
 #define TRIALS 4
@@ -46,9 +46,9 @@ rabitq_finite_float(double value)
 }
 
 static inline float
-residual(const RabitqCode *code, uint32_t i)
+residual(const RabitqCoding *coding, uint32_t i)
 {
-	return code->center == NULL ? code->vector[i] : code->vector[i] - code->center[i];
+	return coding->center == NULL ? coding->vector[i] : coding->vector[i] - coding->center[i];
 }
 
 static double
@@ -70,36 +70,36 @@ level_of(float magnitude, float levels_per_unit, float top_level)
 
 /* What does not depend on levels; returns the sum of |r[i]|. */
 static double
-measure_residual(RabitqCode *code)
+measure_residual(RabitqCoding *coding)
 {
 	double squares[LANES] = {0};
 	double magnitudes[LANES] = {0};
 	double center_squares[LANES] = {0};
 	double center_dots[LANES] = {0};
 
-	for (uint32_t i = 0; i < code->count; i += LANES)
+	for (uint32_t i = 0; i < coding->count; i += LANES)
 	{
 		for (uint32_t lane = 0; lane < LANES; lane++)
 		{
-			double r = residual(code, i + lane);
+			double r = residual(coding, i + lane);
 
 			squares[lane] += r * r;
 			magnitudes[lane] += fabs(r);
 		}
-		if (code->center == NULL)
+		if (coding->center == NULL)
 			continue;
 		for (uint32_t lane = 0; lane < LANES; lane++)
 		{
-			double r = residual(code, i + lane);
-			double c = code->center[i + lane];
+			double r = residual(coding, i + lane);
+			double c = coding->center[i + lane];
 
 			center_squares[lane] += c * c;
 			center_dots[lane] += r * c;
 		}
 	}
-	code->square = join_lanes(squares);
-	code->center_square = join_lanes(center_squares);
-	code->center_dot = join_lanes(center_dots);
+	coding->square = join_lanes(squares);
+	coding->center_square = join_lanes(center_squares);
+	coding->center_dot = join_lanes(center_dots);
 	return join_lanes(magnitudes);
 }
 
@@ -111,19 +111,19 @@ typedef struct Trials
 } Trials;
 
 static void
-try_factors(const RabitqCode *code, const float *factors, Trials *trials)
+try_factors(const RabitqCoding *coding, const float *factors, Trials *trials)
 {
 	for (uint32_t trial = 0; trial < TRIALS; trial++)
 	{
 		double dots[LANES] = {0};
 		double squares[LANES] = {0};
 
-		for (uint32_t i = 0; i < code->count; i += LANES)
+		for (uint32_t i = 0; i < coding->count; i += LANES)
 		{
 			for (uint32_t lane = 0; lane < LANES; lane++)
 			{
-				float magnitude = fabsf(residual(code, i + lane));
-				float level = level_of(magnitude, factors[trial], code->top_level) + 0.5f;
+				float magnitude = fabsf(residual(coding, i + lane));
+				float level = level_of(magnitude, factors[trial], coding->top_level) + 0.5f;
 
 				dots[lane] += (double) level * (double) magnitude;
 				squares[lane] += (double) level * (double) level;
@@ -136,71 +136,71 @@ try_factors(const RabitqCode *code, const float *factors, Trials *trials)
 
 /* Choose the factor; gives <v, r> and |v|^2. */
 static void
-choose_levels(RabitqCode *code, double *dot, double *square)
+choose_levels(RabitqCoding *coding, double *dot, double *square)
 {
 	static const double parts[TRIALS] = {0.85, 0.95, 1.06, 1.2};
-	double deviation = sqrt(code->square / code->count);
+	double deviation = sqrt(coding->square / coding->count);
 	float factors[TRIALS];
 	Trials trials;
 	uint32_t best = 0;
 
 	for (uint32_t trial = 0; trial < TRIALS; trial++)
-		factors[trial] = rabitq_finite_float(parts[trial] / (best_step(code->bits) * deviation));
-	try_factors(code, factors, &trials);
+		factors[trial] = rabitq_finite_float(parts[trial] / (best_step(coding->bits) * deviation));
+	try_factors(coding, factors, &trials);
 	for (uint32_t trial = 1; trial < TRIALS; trial++)
 	{
 		if (trials.dot[trial] * trials.dot[trial] * trials.square[best] >
 			trials.dot[best] * trials.dot[best] * trials.square[trial])
 			best = trial;
 	}
-	code->levels_per_unit = factors[best];
+	coding->levels_per_unit = factors[best];
 	*dot = trials.dot[best];
 	*square = trials.square[best];
 }
 
 static double
-measure_code_dot(const RabitqCode *code)
+measure_code_dot(const RabitqCoding *coding)
 {
 	double dots[LANES] = {0};
 
-	for (uint32_t i = 0; i < code->count; i += LANES)
+	for (uint32_t i = 0; i < coding->count; i += LANES)
 	{
 		for (uint32_t lane = 0; lane < LANES; lane++)
 		{
-			float r = residual(code, i + lane);
-			float level = level_of(fabsf(r), code->levels_per_unit, code->top_level) + 0.5f;
+			float r = residual(coding, i + lane);
+			float level = level_of(fabsf(r), coding->levels_per_unit, coding->top_level) + 0.5f;
 
 			dots[lane] +=
-				(r > 0.0f ? 1.0 : -1.0) * (double) level * (double) code->center[i + lane];
+				(r > 0.0f ? 1.0 : -1.0) * (double) level * (double) coding->center[i + lane];
 		}
 	}
 	return join_lanes(dots);
 }
 
 void
-rabitq_code_begin(RabitqCode *code, uint32_t count, uint32_t bits, const float *vector,
-				  const float *center)
+rabitq_coding_begin(RabitqCoding *coding, uint32_t count, uint32_t bits, const float *vector,
+					const float *center)
 {
 	double magnitudes;
 	double dot;
 	double square;
 	double off;
 
-	code->vector = vector;
-	code->center = center;
-	code->count = count;
-	code->bits = bits;
-	code->levels_per_unit = 0.0f;
-	code->top_level = (float) ((1u << (bits - 1)) - 1);
-	code->rescale = code->error = code->code_dot = 0.0;
+	coding->vector = vector;
+	coding->center = center;
+	coding->count = count;
+	coding->bits = bits;
+	coding->levels_per_unit = 0.0f;
+	coding->top_level = (float) ((1u << (bits - 1)) - 1);
+	coding->rescale = coding->error = coding->code_dot = 0.0;
 
-	magnitudes = measure_residual(code);
-	if (!(magnitudes > 0.0 && magnitudes <= FLT_MAX && code->square > DBL_MIN))
+	magnitudes = measure_residual(coding);
+	if (!(magnitudes > 0.0 && magnitudes <= FLT_MAX && coding->square > DBL_MIN))
 	{
 		/* The center itself, or nothing that has a direction in floats. */
-		code->error = sqrt(code->square);
-		if (!(code->error <= FLT_MAX))
-			code->error = FLT_MAX;
+		coding->error = sqrt(coding->square);
+		if (!(coding->error <= FLT_MAX))
+			coding->error = FLT_MAX;
 		return;
 	}
 	if (bits == 1)
@@ -209,25 +209,26 @@ rabitq_code_begin(RabitqCode *code, uint32_t count, uint32_t bits, const float *
 		square = 0.25 * count;
 	}
 	else
-		choose_levels(code, &dot, &square);
+		choose_levels(coding, &dot, &square);
 
-	code->rescale = code->square / dot;
+	coding->rescale = coding->square / dot;
 	/* |r| times the tangent of the angle between v and r, on 1.9 deviations of a random direction */
-	off = code->square * square / (dot * dot) - 1.0;
-	code->error = RABITQ_ERROR_WIDTH * sqrt(code->square * (off > 0.0 ? off : 0.0) / (count - 1));
+	off = coding->square * square / (dot * dot) - 1.0;
+	coding->error =
+		RABITQ_ERROR_WIDTH * sqrt(coding->square * (off > 0.0 ? off : 0.0) / (count - 1));
 	if (center != NULL)
-		code->code_dot = measure_code_dot(code);
+		coding->code_dot = measure_code_dot(coding);
 }
 
 void
-rabitq_code_elements(const RabitqCode *code, uint32_t first, uint8_t *elements)
+rabitq_coding_elements(const RabitqCoding *coding, uint32_t first, uint8_t *elements)
 {
-	int32_t middle = 1 << (code->bits - 1);
+	int32_t middle = 1 << (coding->bits - 1);
 
 	for (uint32_t i = 0; i < RABITQ_ROTATED_PADDING; i++)
 	{
-		float r = residual(code, first + i);
-		int32_t level = (int32_t) level_of(fabsf(r), code->levels_per_unit, code->top_level);
+		float r = residual(coding, first + i);
+		int32_t level = (int32_t) level_of(fabsf(r), coding->levels_per_unit, coding->top_level);
 
 		elements[i] = (uint8_t) (r > 0.0f ? middle + level : middle - 1 - level);
 	}
