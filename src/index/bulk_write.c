@@ -25,6 +25,8 @@
 #include "index/bulk_write.h"
 
 #define BATCH_PAGES 32
+/* Pages that the system is told at once to write to disk, so that the sync finds little left to do */
+#define WRITEBACK_PAGES 2048
 
 StaticAssertDecl(BATCH_PAGES <= XLR_MAX_BLOCK_ID, "a batch must fit one WAL record");
 
@@ -35,6 +37,7 @@ struct BulkWriter
 	ForkNumber fork;
 	bool needs_wal;
 	BlockNumber next_block; /* of the file */
+	BlockNumber writeback_from;
 
 	/* The array being written */
 	PageArrayId array;
@@ -78,6 +81,18 @@ bulk_write_begin(Relation index, IndexMeta *meta, ForkNumber fork)
 	return writer;
 }
 
+/* Have the system begin to write what stands in the file. */
+static void
+start_writeback(BulkWriter *writer)
+{
+	BlockNumber blocks = writer->next_block - writer->writeback_from;
+
+	if (blocks < WRITEBACK_PAGES || vs_direct_io_for_data_files())
+		return;
+	smgrwriteback(RelationGetSmgr(writer->index), writer->fork, writer->writeback_from, blocks);
+	writer->writeback_from = writer->next_block;
+}
+
 void
 bulk_write_flush(BulkWriter *writer)
 {
@@ -101,6 +116,7 @@ bulk_write_flush(BulkWriter *writer)
 					   writer->batch_pages[i], true);
 	}
 	writer->batch_count = 0;
+	start_writeback(writer);
 }
 
 /* The file's next page, initialised, in the batch. */

@@ -20,7 +20,7 @@
 #include "index/row_sample.h"
 
 /* Consecutive blocks that are looked at together: each look begins a scan of the table */
-#define STRETCH_BLOCKS 16
+#define STRETCH_BLOCKS 4
 /* Stretches of the first look */
 #define PROBE_STRETCHES 8
 #define SEED			UINT64CONST(0x726F772073616D70)
