@@ -24,6 +24,7 @@ typedef struct VectorCheck
 	IndexType type;
 	const char *name; /* what a slot is called in messages */
 	const QuantizerRoutine *quantizer;
+	bool has_codes; /* that are checked here */
 	void *parameters;
 	void *vector; /* of the slot that was checked last */
 	float *floats;
@@ -31,10 +32,15 @@ typedef struct VectorCheck
 	char *expected_code;
 } VectorCheck;
 
-/* Memory in the current context; after index_meta_check(). */
-extern void vector_check_begin(VectorCheck *check, StorageReader *reader, const char *name);
+/*
+ * Memory in the current context; after index_meta_check().  Without `has_codes`, codes are the
+ * caller's to check.
+ */
+extern void
+vector_check_begin(VectorCheck *check, StorageReader *reader, const char *name, bool has_codes);
 
-/* The vector of a slot in use is finite and, for cosine, normalized; its code is that vector's. */
+/* The vector of a slot in use is finite and, for cosine, normalized; its code is that vector's.
+ * Its float32 form is left in check->floats, where the type has one. */
 extern void vector_check_slot(VectorCheck *check, uint32 ordinal);
 /* The same of check->vector, which the caller has copied. */
 extern void vector_check_copy(VectorCheck *check, uint32 ordinal);

@@ -25,9 +25,12 @@ typedef struct IndexQuery
  */
 extern void *index_read_parameters(StorageReader *reader);
 
-/* Memory in the current context; `vector` must outlive the query.  After index_meta_check(). */
+/*
+ * Memory in the current context; `vector` must outlive the query.  After index_meta_check().
+ * Without `has_codes`, codes are the caller's to measure, and distances are exact ones.
+ */
 extern void index_query_begin(IndexQuery *query, StorageReader *reader, const IndexType *type,
-							  const void *vector);
+							  const void *vector, bool has_codes);
 
 /* Distances to slots of the array of codes or of vectors; any number of them. */
 extern void index_query_measure(const IndexQuery *query, StorageReader *reader, PageArrayId array,

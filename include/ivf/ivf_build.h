@@ -7,6 +7,7 @@
  *		ivf_build_assign.c    heap rows -> their lists, by all processes of the build
  *		ivf_build_parallel.c  the processes
  *		ivf_build_load.c      rows by list -> vectors, entries, extents
+ *		ivf_build_encode.c    vectors -> blocks of codes
  *
  * The phases are those of pg_stat_progress_create_index.  The first one must be
  * PostgreSQL's PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE, which the server itself reports
@@ -24,6 +25,7 @@
 #include "storage/buffile.h"
 
 #include "index/build_memory.h"
+#include "index/built_array.h"
 #include "index/bulk_write.h"
 #include "index/kmeans.h"
 #include "index/row_partitions.h"
@@ -160,5 +162,8 @@ extern void ivf_build_assign(IvfBuild *build);
 
 /* ivf_build_load.c: vectors written list by list; extents and entries known */
 extern void ivf_build_load(IvfBuild *build);
+
+/* ivf_build_encode.c: PAGE_ARRAY_CODES written, where its slots are blocks */
+extern void ivf_build_encode_blocks(IvfBuild *build, const BuiltArray *vectors);
 
 #endif

@@ -7,21 +7,29 @@
  * taken in the order of their codes' distances and given out in the order of exact
  * ones, a few ahead of need: a row is given out when no candidate behind it in the
  * order of codes can be nearer, by the largest error that codes had so far in this
- * search.  So the number of raw vectors read follows from how good the codes are; only
- * where half of the memory is full of rows that wait is the nearest of them given out
- * without that.
+ * search.  Codes in blocks give lower bounds of distances, and candidates are taken in
+ * the order of these: a row is given out when its distance is not above the bounds of
+ * all that are left, which is the least number of raw vectors that can be read (Seidl
+ * and Kriegel, "Optimal multi-step k-nearest neighbor search", SIGMOD 1998).
+ *
+ * So the number of raw vectors read follows from how good the codes are; only where
+ * half of the memory is full of rows that wait is the nearest of them given out without
+ * that.
  */
 #ifndef IVF_IVF_SEARCH_H
 #define IVF_IVF_SEARCH_H
 
 #include "index/candidate_pool.h"
 #include "index/index_query.h"
+#include "ivf/ivf_codes.h"
 #include "ivf/ivf_list.h"
 
 typedef struct IvfSearch
 {
 	StorageReader *reader;
 	IndexQuery query;
+	bool has_blocks;	  /* lists hold blocks of codes */
+	IvfBlockQuery blocks; /* then */
 
 	CandidateOrder lists;	  /* all of them, by their centroids */
 	const Candidate *scanned; /* the lists of the current batch */
@@ -35,12 +43,12 @@ typedef struct IvfSearch
 	bool exhausted;		/* the pool is empty */
 
 	/* With codes: candidates with exact distances that wait to be given out */
-	float code_limit; /* none of those left in the pool is nearer, by its code */
-	Candidate *exact; /* heap, nearest first */
+	float code_limit; /* none of those left in the pool is nearer, by its code or its bound */
+	Candidate *exact; /* heap, nearest first; NULL = lists hold raw vectors */
 	uint32 exact_count;
 	uint32 exact_capacity;
 	uint32 exact_max;	 /* that may wait */
-	float largest_error; /* of a code's distance so far */
+	float largest_error; /* of a code's distance so far; 0 with bounds */
 } IvfSearch;
 
 /*

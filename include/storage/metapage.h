@@ -19,7 +19,7 @@
 #include "utils/relcache.h"
 
 #define STORAGE_MAGIC		   0x56535458
-#define STORAGE_FORMAT_VERSION 1
+#define STORAGE_FORMAT_VERSION 2
 
 /* "No ordinal": the end of the free list, an absent neighbor, an empty index's entry point */
 #define INVALID_ORDINAL ((uint32) 0xFFFFFFFF)
@@ -73,11 +73,11 @@ typedef struct IndexMeta
 	uint16 format_version;
 	uint16 method; /* IndexMethod */
 	uint32 dimensions;
-	uint16 element_type; /* 0 = float32 vector */
-	uint16 metric;		 /* DistanceMetric */
-	uint16 quantizer;	 /* QuantizerKind */
-	uint16 unused;
-	uint32 layout_version; /* goes up with every change of the runs */
+	uint16 element_type;	  /* 0 = float32 vector */
+	uint16 metric;			  /* DistanceMetric */
+	uint16 quantizer;		  /* QuantizerKind */
+	uint16 ordinals_per_code; /* in a slot of PAGE_ARRAY_CODES: 1, or a block of them */
+	uint32 layout_version;	  /* goes up with every change of the runs */
 
 	/* live */
 	uint32 data_block_count; /* data blocks that belong to runs */

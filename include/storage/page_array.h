@@ -92,6 +92,13 @@ extern void page_array_write_slot(Relation index, const IndexMeta *meta, PageArr
 								  uint32 ordinal, const void *slot);
 
 /*
+ * Change some bits of a slot: those that are set in `mask` (slot_size bytes) become those of `slot`,
+ * page by page, each page one WAL record.  Others may change other bits of it meanwhile.
+ */
+extern void page_array_merge_slot(Relation index, const IndexMeta *meta, PageArrayId array,
+								  uint32 ordinal, const void *slot, const void *mask);
+
+/*
  * Make sure that every page of these slots (below the array's capacity) is there: those never
  * written are initialised and logged.  For a method that reads slots before it has written them.
  */

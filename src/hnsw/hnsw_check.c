@@ -354,7 +354,7 @@ hnsw_check(Relation index, Relation table, bool strict)
 		CurrentMemoryContext, ((Size) check.meta->ordinal_count + 1) * sizeof(uint16),
 		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	check.next_vector = palloc(check.type.vector_size);
-	vector_check_begin(&check.vectors, check.reader, "node");
+	vector_check_begin(&check.vectors, check.reader, "node", true);
 
 	for_each_node(&check, check_node);
 	if (strict)

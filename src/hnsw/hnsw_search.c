@@ -23,7 +23,7 @@ hnsw_search_begin(HnswSearch *search, StorageReader *reader, const IndexType *ty
 				  const void *vector, uint32 max_ef, bool follow_chains)
 {
 	search->reader = reader;
-	index_query_begin(&search->query, reader, type, vector);
+	index_query_begin(&search->query, reader, type, vector, true);
 	search->long_vector = NULL;
 	search->follow_chains = follow_chains;
 

@@ -43,6 +43,7 @@ index_meta_init(Relation index, const IndexType *type, IndexMethod method, Quant
 	meta->metric = (uint16) type->metric;
 	meta->quantizer = (uint16) quantizer;
 	meta->layout_version = 1;
+	meta->ordinals_per_code = 1;
 	meta->free_head = INVALID_ORDINAL;
 
 	page_array_init(&meta->arrays[PAGE_ARRAY_VECTORS], type->vector_size, false);
@@ -85,6 +86,7 @@ index_meta_check(Relation index, const IndexType *type, IndexMethod method, cons
 	const QuantizerRoutine *quantizer = index_meta_quantizer(meta);
 
 	if (!method_fits || meta->method != (uint16) method || quantizer == NULL ||
+		(meta->ordinals_per_code != 1 && method != INDEX_METHOD_IVF) ||
 		meta->dimensions != type->dimensions || meta->metric != (uint16) type->metric ||
 		meta->element_type != (uint16) type->vector_type->kind ||
 		!slot_size_fits(type, meta->arrays[PAGE_ARRAY_VECTORS].slot_size) ||

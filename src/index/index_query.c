@@ -46,7 +46,7 @@ prepare(const IndexQuery *query, StorageReader *reader)
 
 void
 index_query_begin(IndexQuery *query, StorageReader *reader, const IndexType *type,
-				  const void *vector)
+				  const void *vector, bool has_codes)
 {
 	const IndexMeta *meta = reader->meta;
 
@@ -55,8 +55,9 @@ index_query_begin(IndexQuery *query, StorageReader *reader, const IndexType *typ
 	query->vector = vector;
 	query->quantizer = index_meta_quantizer(meta);
 	Assert(query->quantizer != NULL);
-	query->search_array = query->quantizer->exact ? PAGE_ARRAY_VECTORS : PAGE_ARRAY_CODES;
-	query->prepared = query->quantizer->exact ? NULL : prepare(query, reader);
+	has_codes = has_codes && !query->quantizer->exact;
+	query->search_array = has_codes ? PAGE_ARRAY_CODES : PAGE_ARRAY_VECTORS;
+	query->prepared = has_codes ? prepare(query, reader) : NULL;
 }
 
 /* Distances of a batch, in a section that may be left */

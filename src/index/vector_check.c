@@ -15,7 +15,7 @@
 #define NORM_TOLERANCE 1e-3
 
 void
-vector_check_begin(VectorCheck *check, StorageReader *reader, const char *name)
+vector_check_begin(VectorCheck *check, StorageReader *reader, const char *name, bool has_codes)
 {
 	const IndexMeta *meta = reader->meta;
 
@@ -23,7 +23,9 @@ vector_check_begin(VectorCheck *check, StorageReader *reader, const char *name)
 	check->name = name;
 	index_meta_type(meta, &check->type);
 	check->quantizer = index_meta_quantizer(meta);
-	check->parameters = index_read_parameters(reader);
+	check->has_codes = has_codes && !check->quantizer->exact;
+	if (check->has_codes)
+		check->parameters = index_read_parameters(reader);
 	check->vector = palloc(check->type.vector_size);
 	if (check->type.vector_type->to_floats != NULL)
 		check->floats = palloc(meta->dimensions * sizeof(float));
@@ -68,7 +70,7 @@ vector_check_copy(VectorCheck *check, uint32 ordinal)
 		check_fail(index, "The vector of %s %u has norm %g, expected 1.", check->name, ordinal,
 				   sqrt(square_sum));
 
-	if (check->quantizer->exact)
+	if (!check->has_codes)
 		return;
 	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_CODES, ordinal, check->code);
 	memset(check->expected_code, 0, code_size);
@@ -82,6 +84,6 @@ void
 vector_check_pages(VectorCheck *check, uint32 ordinal)
 {
 	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_VECTORS, ordinal, check->vector);
-	if (!check->quantizer->exact)
+	if (check->has_codes)
 		buffer_pool_copy_slot(check->reader, PAGE_ARRAY_CODES, ordinal, check->code);
 }

@@ -21,6 +21,7 @@
 #include "index/index_build.h"
 #include "index/built_array.h"
 #include "ivf/ivf_build.h"
+#include "ivf/ivf_codes.h"
 
 /* Slots between two checks for interrupts */
 #define INTERRUPT_INTERVAL 4096
@@ -60,8 +61,11 @@ encode(IvfBuild *build)
 
 	built_array_init(&vectors, built_array_map(build->index),
 					 &build->meta->arrays[PAGE_ARRAY_VECTORS]);
-	(void) build_codes_write(&build->type, build->meta, build->writer, &vectors,
-							 build->ordinal_count);
+	if (ivf_has_blocks(build->meta))
+		ivf_build_encode_blocks(build, &vectors);
+	else
+		(void) build_codes_write(&build->type, build->meta, build->writer, &vectors,
+								 build->ordinal_count);
 }
 
 static void

@@ -25,6 +25,7 @@
 #include "index/check.h"
 #include "index/index_meta.h"
 #include "index/ordinal_set.h"
+#include "ivf/ivf_codes.h"
 #include "ivf/ivf_list.h"
 #include "miscadmin.h"
 
@@ -43,6 +44,14 @@ typedef struct IvfCheck
 	uint32 extent_count;
 	OrdinalSet used; /* ordinals that were handed out */
 	VectorCheck vectors;
+
+	/* Where codes are in blocks */
+	uint32 *block_lists; /* list of each block */
+	IvfEncoder encoder;
+	uint32 encoder_list;
+	uint32 block_number; /* what `block` is a copy of */
+	char *block;
+
 	RowCheck *rows; /* in step 5 */
 } IvfCheck;
 
@@ -112,6 +121,8 @@ check_ordinals(IvfCheck *check)
 
 	ordinal_set_init(&covered, check->meta->ordinal_count / IVF_BLOCK);
 	ordinal_set_init(&check->used, check->meta->ordinal_count);
+	check->block_lists = MemoryContextAllocExtended(
+		CurrentMemoryContext, Max(covered.limit, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 	for (uint32 at = 0; at < check->extent_count; at++)
 	{
 		const IvfExtent *extent = &check->extents[at];
@@ -122,6 +133,7 @@ check_ordinals(IvfCheck *check)
 			if (!ordinal_set_add(&covered, (extent->first + i) / IVF_BLOCK))
 				check_fail(check->index, "Entry %u is in extent %u and in another one.",
 						   extent->first + i, at);
+			check->block_lists[(extent->first + i) / IVF_BLOCK] = extent->list;
 		}
 		for (uint32 i = 0; i < extent->used; i++)
 			ordinal_set_add(&check->used, extent->first + i);
@@ -129,6 +141,35 @@ check_ordinals(IvfCheck *check)
 	if (covered.count < covered.limit)
 		check_fail(check->index, "%u of %u entries are in no extent.",
 				   (covered.limit - covered.count) * IVF_BLOCK, check->meta->ordinal_count);
+}
+
+/* Copy the block that an entry's code is in; its pages are there, whatever the entry's state. */
+static void
+read_block(IvfCheck *check, uint32 ordinal)
+{
+	if (check->block_number == ordinal / IVF_BLOCK)
+		return;
+	check->block_number = ordinal / IVF_BLOCK;
+	buffer_pool_copy_slot(check->reader, PAGE_ARRAY_CODES, check->block_number, check->block);
+}
+
+/* The code of a LIVE entry, whose vector has been checked */
+static void
+check_code(IvfCheck *check, uint32 ordinal)
+{
+	uint32 list = check->block_lists[ordinal / IVF_BLOCK];
+
+	if (list != check->encoder_list)
+	{
+		float *centroid = palloc(check->meta->dimensions * sizeof(float));
+
+		buffer_pool_copy_slot(check->reader, IVF_CENTROIDS, list, (char *) centroid);
+		ivf_encoder_set_list(&check->encoder, centroid);
+		check->encoder_list = list;
+		pfree(centroid);
+	}
+	if (!ivf_encoder_verify(&check->encoder, check->vectors.floats, check->block, ordinal))
+		check_fail(check->index, "The code of entry %u is not that of its vector.", ordinal);
 }
 
 /* Steps 3 and 4 for one entry */
@@ -150,6 +191,11 @@ check_entry(IvfCheck *check, uint32 ordinal, const IvfEntry *entry)
 		vector_check_slot(&check->vectors, ordinal);
 	else
 		vector_check_pages(&check->vectors, ordinal);
+	if (!ivf_has_blocks(check->meta))
+		return;
+	read_block(check, ordinal);
+	if (entry->state == IVF_ENTRY_LIVE)
+		check_code(check, ordinal);
 }
 
 static void
@@ -205,7 +251,13 @@ ivf_check(Relation index, Relation table, bool strict)
 	check.strategy = GetAccessStrategy(BAS_BULKREAD);
 	index_type_get(index, &type);
 	ivf_meta_check(index, &type, check.meta);
-	vector_check_begin(&check.vectors, check.reader, "entry");
+	vector_check_begin(&check.vectors, check.reader, "entry", !ivf_has_blocks(check.meta));
+	if (ivf_has_blocks(check.meta))
+	{
+		ivf_encoder_init(&check.encoder, check.meta);
+		check.encoder_list = check.block_number = INVALID_ORDINAL;
+		check.block = palloc(check.encoder.block_size);
+	}
 	if (strict)
 		check.table_blocks = RelationGetNumberOfBlocks(table);
 

@@ -29,6 +29,7 @@
 
 #include "index/index_insert.h"
 #include "index/index_meta.h"
+#include "ivf/ivf_codes.h"
 #include "ivf/ivf_list.h"
 #include "storage/page_write.h"
 
@@ -96,7 +97,8 @@ load_cache(IvfInsert *insert, MemoryContext context, bool first_row)
 
 	if (!cache->has_parameters)
 	{
-		cache->parameters = index_read_parameters(insert->reader);
+		if (!ivf_has_blocks(insert->reader->meta))
+			cache->parameters = index_read_parameters(insert->reader);
 		cache->has_parameters = true;
 	}
 	if (!first_row && !cache->has_centroids)
@@ -281,7 +283,10 @@ hand_out_extent(IvfInsert *insert, uint32 capacity)
 							   RelationGetRelationName(index)),
 						errhint("REINDEX it.")));
 	prepare_slots(insert, PAGE_ARRAY_VECTORS, first, capacity);
-	prepare_slots(insert, PAGE_ARRAY_CODES, first, capacity);
+	if (ivf_has_blocks(meta))
+		prepare_slots(insert, PAGE_ARRAY_CODES, first / IVF_BLOCK, capacity / IVF_BLOCK);
+	else
+		prepare_slots(insert, PAGE_ARRAY_CODES, first, capacity);
 	prepare_slots(insert, IVF_ENTRIES, first, capacity);
 	prepare_slots(insert, IVF_EXTENTS, number, 1);
 
@@ -386,6 +391,31 @@ take_slot(IvfInsert *insert, uint32 *ordinal)
 	return state;
 }
 
+/* Step 3; `floats` is the vector in float32. */
+static void
+write_vector(IvfInsert *insert, uint32 ordinal, const void *vector, const float *floats)
+{
+	IvfInsertCache *cache = insert->cache;
+	const IndexMeta *meta = insert->reader->meta;
+	IvfEncoder encoder;
+	float *centroid;
+
+	if (!ivf_has_blocks(meta))
+	{
+		index_write_vector(insert->reader, insert->type, cache->parameters, ordinal, vector);
+		return;
+	}
+	centroid = palloc(insert->type->dimensions * sizeof(float));
+	if (cache->centroids != NULL)
+		memcpy(centroid, cache->pointers[insert->list], insert->type->dimensions * sizeof(float));
+	else
+		storage_copy_slot(insert->reader, IVF_CENTROIDS, insert->list, centroid);
+	ivf_encoder_init(&encoder, meta);
+	ivf_encoder_set_list(&encoder, centroid);
+	page_array_write_slot(insert->index, meta, PAGE_ARRAY_VECTORS, ordinal, vector);
+	ivf_encoder_write(&encoder, insert->index, meta, ordinal, floats);
+}
+
 /* Step 4 */
 static void
 write_entry(IvfInsert *insert, uint32 ordinal, IvfEntryState expected, ItemPointer heap_tid)
@@ -442,7 +472,7 @@ insert_vector(const IndexInsertRow *row)
 	index_type_to_floats(&row->type, row->vector, floats);
 	insert.list = find_list(&insert, floats);
 	state = take_slot(&insert, &ordinal);
-	index_write_vector(insert.reader, &row->type, insert.cache->parameters, ordinal, row->vector);
+	write_vector(&insert, ordinal, row->vector, floats);
 	write_entry(&insert, ordinal, state, row->heap_tid);
 	storage_reader_end(insert.reader);
 }

@@ -7,7 +7,7 @@
 
 #include "commands/defrem.h"
 #include "index/index_meta.h"
-#include "ivf/ivf.h"
+#include "ivf/ivf_codes.h"
 
 void
 ivf_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
@@ -19,6 +19,8 @@ ivf_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
 							   get_am_name(index->rd_rel->relam), type->vector_type->name),
 						errhint("Use access method \"hnsw\".")));
 	index_meta_init(index, type, INDEX_METHOD_IVF, ivf_quantizer_option(index, type), meta);
+	if (ivf_has_blocks(meta))
+		ivf_codes_init(meta);
 	page_array_init(&meta->arrays[IVF_ENTRIES], sizeof(IvfEntry), true);
 	page_array_init(&meta->arrays[IVF_EXTENTS], sizeof(IvfExtent), true);
 	page_array_init(&meta->arrays[IVF_CENTROIDS], type->dimensions * sizeof(float), false);
@@ -40,7 +42,8 @@ ivf_meta_check(Relation index, const IndexType *type, const IndexMeta *meta)
 				meta->ordinal_count % IVF_BLOCK == 0 && entries->slot_size == sizeof(IvfEntry) &&
 				entries->slots_per_page != 0 && extents->slot_size == sizeof(IvfExtent) &&
 				extents->slots_per_page != 0 &&
-				centroids->slot_size == type->dimensions * sizeof(float);
+				centroids->slot_size == type->dimensions * sizeof(float) &&
+				(ivf_has_blocks(meta) ? ivf_codes_fit(meta) : meta->ordinals_per_code == 1);
 
 	index_meta_check(index, type, INDEX_METHOD_IVF, meta, fits);
 }

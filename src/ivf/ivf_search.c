@@ -35,8 +35,12 @@ ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type
 
 	memset(search, 0, sizeof(IvfSearch));
 	search->reader = reader;
-	index_query_begin(&search->query, reader, type, vector);
-	if (search->query.prepared != NULL)
+	index_type_to_floats(type, vector, floats);
+	search->has_blocks = ivf_has_blocks(reader->meta);
+	index_query_begin(&search->query, reader, type, vector, !search->has_blocks);
+	if (search->has_blocks)
+		ivf_block_query_begin(&search->blocks, reader->meta, floats);
+	if (search->has_blocks || search->query.prepared != NULL)
 	{
 		memory /= 2;
 		search->exact_max =
@@ -46,7 +50,6 @@ ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type
 	}
 
 	search->chunk = palloc(CHUNK_SIZE * sizeof(Candidate));
-	index_type_to_floats(type, vector, floats);
 	ivf_rank_lists(reader, floats, ranked);
 	candidate_order_begin(&search->lists, ranked, lists);
 	search->lists_left = lists;
@@ -57,9 +60,17 @@ ivf_search_begin(IvfSearch *search, StorageReader *reader, const IndexType *type
 static void
 prefetch_slots(IvfSearch *search, const IvfExtent *extent, uint32 done)
 {
-	if (search->reader->cold && done < extent->used)
-		storage_prefetch_run(search->reader, search->query.search_array, extent->first + done,
-							 Min(extent->used - done, PREFETCH_SLOTS));
+	uint32 first = extent->first + done;
+	uint32 count;
+
+	if (!search->reader->cold || done >= extent->used)
+		return;
+	count = Min(extent->used - done, PREFETCH_SLOTS);
+	if (search->has_blocks)
+		storage_prefetch_run(search->reader, PAGE_ARRAY_CODES, first / IVF_BLOCK,
+							 (count + IVF_BLOCK - 1) / IVF_BLOCK);
+	else
+		storage_prefetch_run(search->reader, search->query.search_array, first, count);
 }
 
 /* Which entries of a batch are LIVE, in a section that may be left */
@@ -69,8 +80,6 @@ typedef struct LiveSection
 	uint32 count;
 	uint64 live; /* a bit for each */
 } LiveSection;
-
-#define ALL_LIVE (~UINT64CONST(0))
 
 static void
 find_live(void *argument)
@@ -85,6 +94,8 @@ find_live(void *argument)
 		section->live |= (uint64) (entry->state == IVF_ENTRY_LIVE) << i;
 	}
 }
+
+#define ALL_LIVE (~UINT64CONST(0))
 
 /*
  * The LIVE ones of `count` slots.  The entry of a row that the snapshot sees was LIVE before the
@@ -118,26 +129,38 @@ add_live(CandidatePool *pool, uint32 first, const float *distances, uint32 count
 
 /* Measure the slots of an extent; the first PREFETCH_SLOTS have been asked for. */
 static void
-scan_extent(IvfSearch *search, const IvfExtent *extent)
+scan_extent(IvfSearch *search, const IvfExtent *extent, float center_distance)
 {
-	float distances[STORAGE_MAX_BATCH];
-	uint32 count;
+	float distances[IVF_BLOCK_BATCH * IVF_BLOCK];
+	uint32 batch = STORAGE_MAX_BATCH;
 	bool many_free = extent->free_count > 0 && extent->free_count >= extent->used / FREE_SHARE;
+	uint32 prefetched = PREFETCH_SLOTS;
+	uint32 count;
 
+	if (search->has_blocks)
+		batch = many_free ? IVF_BLOCK : search->blocks.batch * IVF_BLOCK;
 	for (uint32 done = 0; done < extent->used; done += count)
 	{
 		uint32 first = extent->first + done;
 		uint64 live = ALL_LIVE;
 
 		CHECK_FOR_INTERRUPTS();
-		if (done % PREFETCH_SLOTS == 0)
-			prefetch_slots(search, extent, done + PREFETCH_SLOTS);
-		count = Min(extent->used - done, STORAGE_MAX_BATCH);
+		if (done + PREFETCH_SLOTS >= prefetched)
+		{
+			prefetch_slots(search, extent, prefetched);
+			prefetched += PREFETCH_SLOTS;
+		}
+		count = Min(extent->used - done, batch);
 		if (unlikely(many_free))
 			live = read_live(search, first, count);
 		if (live == 0)
 			continue;
-		index_query_measure_run(&search->query, search->reader, first, count, distances);
+		if (search->has_blocks)
+			ivf_block_query_measure(&search->blocks, search->reader, first / IVF_BLOCK,
+									(count + IVF_BLOCK - 1) / IVF_BLOCK, center_distance,
+									distances);
+		else
+			index_query_measure_run(&search->query, search->reader, first, count, distances);
 		if (likely(live == ALL_LIVE))
 			candidate_pool_add(&search->pool, first, distances, count);
 		else
@@ -172,7 +195,7 @@ scan_lists(IvfSearch *search)
 			ivf_read_extent(search->reader, slot, list, &extent);
 			if (seen++ > 0)
 				prefetch_slots(search, &extent, 0);
-			scan_extent(search, &extent);
+			scan_extent(search, &extent, search->scanned[i].distance);
 			slot = extent.next;
 
 			/* An insert may have added some since the metadata was copied: look again, once. */
@@ -258,7 +281,7 @@ rerank_chunk(IvfSearch *search)
 
 		if (isnan(exact.distance))
 			exact.distance = INFINITY;
-		else if (isfinite(error) && error > search->largest_error)
+		else if (!search->has_blocks && isfinite(error) && error > search->largest_error)
 			search->largest_error = error;
 		nearest_heap_push(search->exact, &search->exact_count, exact);
 	}
@@ -269,7 +292,7 @@ rerank_chunk(IvfSearch *search)
 bool
 ivf_search_next(IvfSearch *search, uint32 *ordinal)
 {
-	if (search->query.prepared == NULL)
+	if (search->exact == NULL)
 	{
 		if (search->chunk_given == search->chunk_count && !take_chunk(search))
 			return false;

@@ -67,9 +67,15 @@ check_meta(Relation index, const IndexMeta *meta)
 	}
 
 	/* Every ordinal has its slots in the arrays that are addressed by it. */
+	if (meta->ordinals_per_code == 0)
+		report_corrupted(index, "The number of codes in a slot is zero.");
 	for (int i = PAGE_ARRAY_VECTORS; i <= PAGE_ARRAY_METHOD_0; i++)
 	{
-		if (meta->arrays[i].slot_size != 0 && meta->arrays[i].capacity < meta->ordinal_count)
+		uint64 ordinals = meta->arrays[i].capacity;
+
+		if (i == PAGE_ARRAY_CODES)
+			ordinals *= meta->ordinals_per_code;
+		if (meta->arrays[i].slot_size != 0 && ordinals < meta->ordinal_count)
 			report_corrupted(index, "A page array is shorter than the number of ordinals.");
 	}
 }

@@ -197,9 +197,10 @@ page_array_lock_block(Relation index, PageArrayId array, uint32 data_block, bool
 	return buffer;
 }
 
-void
-page_array_write_slot(Relation index, const IndexMeta *meta, PageArrayId array_id, uint32 ordinal,
-					  const void *slot)
+/* Write the bits of a slot that are set in `mask`, all where it is NULL. */
+static void
+write_slot(Relation index, const IndexMeta *meta, PageArrayId array_id, uint32 ordinal,
+		   const char *slot, const char *mask)
 {
 	const PageArrayMeta *array = &meta->arrays[array_id];
 	SlotPlace place = page_array_place(array, ordinal);
@@ -213,11 +214,20 @@ page_array_write_slot(Relation index, const IndexMeta *meta, PageArrayId array_i
 		PageWrite write;
 		bool fresh;
 		Buffer buffer = page_array_lock_block(index, array_id, data_block, true, &fresh);
-		Page page;
+		char *to;
 
 		page_write_begin(&write, index);
-		page = page_write_page(&write, buffer, data_block, fresh, array_id);
-		memcpy(storage_page_payload(page) + offset, (const char *) slot + written, length);
+		to = (char *) storage_page_payload(
+				 page_write_page(&write, buffer, data_block, fresh, array_id)) +
+			 offset;
+		if (mask == NULL)
+			memcpy(to, slot + written, length);
+		else
+		{
+			for (uint32 i = 0; i < length; i++)
+				to[i] =
+					(char) ((to[i] & ~mask[written + i]) | (slot[written + i] & mask[written + i]));
+		}
 		page_write_finish(&write);
 		UnlockReleaseBuffer(buffer);
 
@@ -225,6 +235,20 @@ page_array_write_slot(Relation index, const IndexMeta *meta, PageArrayId array_i
 		data_block++;
 		offset = 0;
 	}
+}
+
+void
+page_array_write_slot(Relation index, const IndexMeta *meta, PageArrayId array_id, uint32 ordinal,
+					  const void *slot)
+{
+	write_slot(index, meta, array_id, ordinal, slot, NULL);
+}
+
+void
+page_array_merge_slot(Relation index, const IndexMeta *meta, PageArrayId array_id, uint32 ordinal,
+					  const void *slot, const void *mask)
+{
+	write_slot(index, meta, array_id, ordinal, slot, mask);
 }
 
 void
