@@ -30,11 +30,20 @@
 #define HNSW_MAX_EF_SEARCH			 1000
 #define HNSW_DEFAULT_MAX_SCAN_TUPLES 20000
 
+/* Values of the option codes: where an index keeps its codes */
+typedef enum HnswCodes
+{
+	HNSW_CODES_AUTO = 0,
+	HNSW_CODES_DENSE = 1, /* in an array of their own */
+	HNSW_CODES_EDGES = 2  /* beside the edges that lead to their nodes */
+} HnswCodes;
+
 typedef struct HnswOptions
 {
 	IndexOptions common;
 	int m;
 	int ef_construction;
+	int codes; /* HnswCodes */
 } HnswOptions;
 
 /* hnsw_options.c: reloptions and hnsw.* settings */
@@ -42,6 +51,7 @@ extern void hnsw_init(void); /* from _PG_init */
 extern bytea *hnsw_options(Datum reloptions, bool validate);
 extern int hnsw_m_option(Relation index);
 extern int hnsw_ef_construction_option(Relation index);
+extern HnswCodes hnsw_codes_option(Relation index);
 extern int hnsw_ef_search_setting(void);
 extern IterativeScan hnsw_iterative_scan_setting(void);
 extern int hnsw_max_scan_tuples_setting(void);
@@ -51,13 +61,6 @@ extern Size hnsw_scan_memory_setting(void); /* work_mem * hnsw.scan_mem_multipli
 
 /* A level for a new node: floor(-ln(unif(0,1)) / ln(m)), below HNSW_MAX_LEVEL (Algorithm 1). */
 extern int hnsw_draw_level(double uniform, uint16 m);
-
-/* Neighbors a node may have on a level: 2m on level 0, m above. */
-static inline uint32
-hnsw_level_m(uint16 m, int level)
-{
-	return level == 0 ? 2 * (uint32) m : m;
-}
 
 /*
  * Algorithm 4 (select neighbors, heuristic): of `count` candidates, nearest first, at most `max`

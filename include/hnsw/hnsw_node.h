@@ -12,7 +12,7 @@
 #include "storage/page_write.h"
 #include "storage/vector_store.h"
 
-/* Room for any node or upper slot, m <= HNSW_MAX_M; aligned */
+/* Room for any node or upper slot without codes, m <= HNSW_MAX_M; aligned */
 typedef union HnswSlot
 {
 	HnswNode node;
@@ -28,7 +28,7 @@ typedef struct HnswList
 } HnswList;
 
 /*
- * Copy a node.  Where the map shows one that was never written or is free, the page in shared
+ * Copy a node, without codes beside its edges.  Where the map shows one that was never written or is free, the page in shared
  * buffers decides.  ERROR (ERRCODE_INDEX_CORRUPTED) for an EMPTY node and for counts or ids out of
  * range.  The lists of FREE and RESERVED nodes read as empty.
  */
@@ -47,8 +47,19 @@ extern void hnsw_read_node_current(StorageReader *reader, uint32 ordinal, HnswSl
 extern void hnsw_read_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, int level,
 						   bool current, HnswList *list);
 
+static inline bool
+hnsw_list_contains(const HnswList *list, uint32 ordinal)
+{
+	for (uint32 i = 0; i < list->count; i++)
+	{
+		if (list->ids[i] == ordinal)
+			return true;
+	}
+	return false;
+}
+
 /*
- * Replace a node's list of a level, in one WAL record, if the list on the page still is `expected`
+ * Replace a node's list of a level, and the codes beside it, in one WAL record, if the list on the page still is `expected`
  * and the node is still LIVE; false otherwise.  Neighbors that stay keep their places in the list, so
  * that little has to be written.
  */

@@ -3,7 +3,7 @@
  *		What an hnsw index keeps in its page arrays and in the metapage.
  *
  *		PAGE_ARRAY_VECTORS    vectors as their type stores them (normalized for cosine)
- *		PAGE_ARRAY_CODES      their codes, unless quantizer = none
+ *		PAGE_ARRAY_CODES      their codes, unless quantizer = none or codes = edges
  *		HNSW_NODES            a node for each ordinal: level-0 neighbors, heap TIDs
  *		HNSW_UPPER            neighbors of the levels above 0
  *		HNSW_LONG             vectors that are longer than their slots, where vectors
@@ -14,6 +14,11 @@
  *		state level tids flags | next | upper | count -  | neighbors[2m] | tids[10]
  *
  * Level l >= 1 of a node has slot `upper + l - 1` of HNSW_UPPER: count, neighbors[m].
+ *
+ * With codes = edges both slots go on with the codes of those neighbors, relative to the node's own
+ * vector, in blocks of 32 (quantizer/rabitq.h): lane i % 32 of block i / 32 is that of neighbors[i].
+ * List and codes change in one WAL record.  Lanes from `count` on mean nothing.
+ *
  * A freed node keeps its level and its upper slots; the row that takes its ordinal
  * inherits them (levels are drawn independently of the data).
  *
@@ -31,6 +36,7 @@
 #define HNSW_HNSW_PAGE_H
 
 #include "index/vector_type.h"
+#include "quantizer/rabitq.h"
 #include "storage/itemptr.h"
 #include "storage/metapage.h"
 
@@ -95,6 +101,8 @@ typedef struct HnswMeta
 	uint32 entry_level;
 	uint32 upper_count; /* slots of HNSW_UPPER handed out */
 	uint32 long_count;	/* slots of HNSW_LONG handed out */
+	uint16 edge_bits;	/* of codes beside the edges, a dimension; 0 = codes are dense, or none */
+	uint16 unused;
 } HnswMeta;
 
 static inline HnswMeta *
@@ -109,17 +117,55 @@ hnsw_node_tids(const HnswNode *node, uint16 m)
 	return (ItemPointer) &node->neighbors[2 * m];
 }
 
+/* Neighbors a node may have on a level: 2m on level 0, m above. */
 static inline uint32
-hnsw_node_size(uint16 m)
+hnsw_level_m(uint16 m, int level)
+{
+	return level == 0 ? 2 * (uint32) m : m;
+}
+
+/* Bytes of a node, and of an upper slot, without codes */
+static inline uint32
+hnsw_node_head_size(uint16 m)
 {
 	return (uint32) TYPEALIGN(4, offsetof(HnswNode, neighbors) + 2 * m * sizeof(uint32) +
 									 HNSW_NODE_TIDS * sizeof(ItemPointerData));
 }
 
 static inline uint32
-hnsw_upper_size(uint16 m)
+hnsw_upper_head_size(uint16 m)
 {
 	return (uint32) (offsetof(HnswUpper, neighbors) + m * sizeof(uint32));
+}
+
+/* Blocks of codes behind a list of a level; 0 where codes are elsewhere. */
+static inline uint32
+hnsw_edge_blocks(const HnswMeta *meta, int level)
+{
+	if (meta->edge_bits == 0)
+		return 0;
+	return (hnsw_level_m(meta->m, level) + RABITQ_BLOCK - 1) / RABITQ_BLOCK;
+}
+
+/* Bytes of them */
+static inline uint32
+hnsw_edge_codes_size(const HnswMeta *meta, uint32 dimensions, int level)
+{
+	if (meta->edge_bits == 0)
+		return 0;
+	return hnsw_edge_blocks(meta, level) * rabitq_block_size(dimensions, meta->edge_bits);
+}
+
+static inline uint32
+hnsw_node_size(const HnswMeta *meta, uint32 dimensions)
+{
+	return hnsw_node_head_size(meta->m) + hnsw_edge_codes_size(meta, dimensions, 0);
+}
+
+static inline uint32
+hnsw_upper_size(const HnswMeta *meta, uint32 dimensions)
+{
+	return hnsw_upper_head_size(meta->m) + hnsw_edge_codes_size(meta, dimensions, 1);
 }
 
 #endif

@@ -24,6 +24,10 @@ typedef struct HnswSearch
 	 */
 	bool follow_chains;
 
+	/* Where codes lie beside the edges (hnsw_search_edges.c); NULL elsewhere */
+	struct HnswEdgeSearch *edges;
+	bool estimated; /* the results' distances are, and not exact */
+
 	VisitedSet visited;
 	Candidate *candidates; /* heap, nearest first */
 	uint32 candidate_count;

@@ -31,10 +31,15 @@ extern void index_meta_check(Relation index, const IndexType *type, IndexMethod 
  */
 extern void index_meta_type(const IndexMeta *meta, IndexType *type);
 
-/* The quantizer that made the codes of this index, after index_meta_check(). */
+/*
+ * The quantizer that made the codes in PAGE_ARRAY_CODES, after index_meta_check(): "none" also where
+ * the method keeps its codes elsewhere.
+ */
 static inline const QuantizerRoutine *
 index_meta_quantizer(const IndexMeta *meta)
 {
+	if (meta->arrays[PAGE_ARRAY_CODES].slot_size == 0)
+		return quantizer_routine(QUANTIZER_NONE);
 	return quantizer_routine((QuantizerKind) meta->quantizer);
 }
 

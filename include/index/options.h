@@ -55,6 +55,9 @@ extern QuantizerKind index_quantizer_option(Relation index, uint32 dimensions, b
 extern StorageKind index_storage_default(void);
 extern QuantizerKind index_quantizer_default(uint32 dimensions);
 
+/* The bits that a user gives for it, 0 = none. */
+extern uint32 index_bits_option(Relation index);
+
 /* The bits of quantizer = rabitq where the user gives none. */
 extern uint32 index_rabitq_bits_default(uint32 dimensions);
 

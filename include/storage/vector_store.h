@@ -150,6 +150,26 @@ storage_touch_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal)
 		__builtin_prefetch(slot + at);
 }
 
+/*
+ * Address of a slot in the map, to be read in a section; NULL where it is not settled or not whole on
+ * one page.
+ */
+static inline const char *
+storage_mapped_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	SlotPlace place;
+
+	if (reader->map == NULL || ordinal >= reader->mapped_limit)
+		return NULL;
+	place = page_array_place(array, ordinal);
+	if (place.first < array->slot_size ||
+		!settle_view_is_settled(&reader->settle, place.data_block))
+		return NULL;
+	return file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
+		   STORAGE_PAYLOAD_OFFSET + place.offset;
+}
+
 /* Run a section that reads fetched slots. */
 static inline void
 storage_reader_run(StorageReader *reader, MappedReadSection section, void *argument)
@@ -176,13 +196,20 @@ extern void storage_read_run(StorageReader *reader, PageArrayId array, uint32 fi
 extern void
 storage_prefetch_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 count);
 
-/* Copy one slot out (consistent under a share lock where it is read through buffers). */
+/*
+ * Copy the first `size` bytes of one slot out (consistent under a share lock where it is read through
+ * buffers).
+ */
+extern void storage_copy_head(StorageReader *reader, PageArrayId array, uint32 ordinal, uint32 size,
+							  void *slot);
 extern void storage_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, void *slot);
 
 /*
  * The same for a slot that must be whole also where it is changed in place meanwhile: a copy made
  * through the map counts only if the slot's group is settled still.
  */
+extern void storage_copy_head_whole(StorageReader *reader, PageArrayId array, uint32 ordinal,
+									uint32 size, void *slot);
 extern void
 storage_copy_slot_whole(StorageReader *reader, PageArrayId array, uint32 ordinal, void *slot);
 
@@ -191,7 +218,10 @@ extern void storage_fetch_run_singly(StorageReader *reader, PageArrayId array, u
 									 uint32 count, const void **slots);
 /* For the stores: room for copies of one batch's slots, at least `size` bytes. */
 extern char *storage_reader_scratch(StorageReader *reader, Size size);
-/* For the stores: copy a slot out through shared buffers, each page under a share lock. */
+/* Copy the first `size` bytes of a slot out through shared buffers, each page under a share lock. */
+extern void buffer_pool_copy_head(StorageReader *reader, PageArrayId array, uint32 ordinal,
+								  uint32 size, char *slot);
+/* The same of all of it */
 extern void
 buffer_pool_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, char *slot);
 

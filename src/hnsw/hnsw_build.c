@@ -20,6 +20,7 @@
 #include "hnsw/hnsw_build.h"
 #include "index/build_codes.h"
 #include "index/index_build.h"
+#include "index/index_meta.h"
 
 void
 hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const IndexMeta *meta,
@@ -28,7 +29,7 @@ hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const Ind
 	source->type = *type;
 	source->type.vector_size = source->type.query_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
 	source->ef_construction = hnsw_meta((IndexMeta *) meta)->ef_construction;
-	source->quantizer = quantizer_routine((QuantizerKind) meta->quantizer);
+	source->quantizer = index_meta_quantizer(meta);
 	source->parameters = parameters;
 	built_array_init(&source->vectors, map, &meta->arrays[PAGE_ARRAY_VECTORS]);
 	if (meta->arrays[PAGE_ARRAY_CODES].slot_size > 0)

@@ -9,8 +9,9 @@
  *		4. every live node's lists, of all levels: a neighbor was written, is not
  *		   freed, has that level, is no continuation, is not the node itself and
  *		   not there twice; its vector can be an index's, and its code is that
- *		   vector's; a node is followed, if at all, by a continuation with an equal
- *		   vector that follows no other
+ *		   vector's, or the codes beside the edges are the neighbors'; a node is
+ *		   followed, if at all, by a continuation with an equal vector that follows
+ *		   no other
  *		5. the rows in the index are those of the table
  *
  * What is legitimate though odd: EMPTY and RESERVED ordinals (left by failed
@@ -25,6 +26,7 @@
 #include "compat.h"
 
 #include "hnsw/hnsw_check.h"
+#include "hnsw/hnsw_edge_codes.h"
 #include "hnsw/hnsw_node.h"
 #include "hnsw/hnsw_vector.h"
 #include "index/check.h"
@@ -46,6 +48,7 @@ typedef struct HnswCheck
 	IndexType type;
 	VectorCheck vectors;
 	char *next_vector;
+	char *upper;	/* a slot */
 	RowCheck *rows; /* in step 5 */
 } HnswCheck;
 
@@ -90,9 +93,9 @@ check_meta(HnswCheck *check)
 	else if (hnsw->long_count > meta->arrays[HNSW_LONG].capacity)
 		fail(check, "The metapage counts %u long vectors, there is room for %u.", hnsw->long_count,
 			 meta->arrays[HNSW_LONG].capacity);
-	check_slot_size(check, HNSW_NODES, hnsw_node_size(hnsw->m), "graph nodes");
-	check_slot_size(check, HNSW_UPPER, hnsw_upper_size(hnsw->m), "upper levels");
-	if (meta->quantizer != QUANTIZER_NONE)
+	check_slot_size(check, HNSW_NODES, hnsw_node_size(hnsw, meta->dimensions), "graph nodes");
+	check_slot_size(check, HNSW_UPPER, hnsw_upper_size(hnsw, meta->dimensions), "upper levels");
+	if (meta->quantizer != QUANTIZER_NONE && hnsw->edge_bits == 0)
 		check_slot_size(check, PAGE_ARRAY_CODES,
 						TYPEALIGN(4, check->quantizer->code_size(meta->dimensions)), "codes");
 	if (hnsw->upper_count > meta->arrays[HNSW_UPPER].capacity)
@@ -224,7 +227,8 @@ check_free_list(HnswCheck *check)
 		/* Longer than there are free nodes: it goes round. */
 		if (++length > meta->free_count)
 			fail(check, "The free list goes round at node %u.", ordinal);
-		buffer_pool_copy_slot(check->reader, HNSW_NODES, ordinal, slot.bytes);
+		buffer_pool_copy_head(check->reader, HNSW_NODES, ordinal, hnsw_node_head_size(check->m),
+							  slot.bytes);
 		ordinal = slot.node.next;
 	}
 	if (length != meta->free_count)
@@ -250,6 +254,37 @@ check_edges(HnswCheck *check, uint32 ordinal, int level, uint32 count, const uin
 			fail(check, "Node %u has neighbor %u on level %d, which has level %d only.", ordinal,
 				 ids[i], level, NODE_LEVEL(check->nodes[ids[i]]));
 	}
+}
+
+/* What lies beside a list are the codes of its neighbors; the list itself was checked. */
+static void
+check_edge_codes(HnswCheck *check, uint32 ordinal, int level, uint32 count, const uint32 *ids,
+				 const char *codes)
+{
+	const HnswMeta *hnsw = hnsw_meta(check->meta);
+	uint32 size = hnsw_edge_codes_size(hnsw, check->meta->dimensions, level);
+	HnswList list = {.count = count};
+	HnswEdgeCoder coder;
+	char *expected;
+	char *found;
+
+	if (size == 0)
+		return;
+	memcpy(list.ids, ids, count * sizeof(uint32));
+	expected = palloc0(size);
+	hnsw_edge_codes_encode(check->reader, ordinal, &list, NULL, expected);
+
+	/* What is in lanes without a neighbor does not count. */
+	found = palloc0(size);
+	hnsw_edge_coder_init(&coder, check->meta);
+	for (uint32 i = 0; i < count; i++)
+		hnsw_edge_coder_move(&coder, codes, i, found, i);
+	if (memcmp(found, expected, size) != 0)
+		fail(check, "The codes beside the edges of node %u on level %d are not its neighbors'.",
+			 ordinal, level);
+	hnsw_edge_coder_free(&coder);
+	pfree(found);
+	pfree(expected);
 }
 
 /* The node that comes next in the chain of equal vectors; the vector checked last is the node's own. */
@@ -284,17 +319,21 @@ check_live_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 	if (node->state != HNSW_NODE_LIVE)
 		return;
 	check_edges(check, ordinal, 0, node->count, node->neighbors);
+	check_edge_codes(check, ordinal, 0, node->count, node->neighbors,
+					 (const char *) node + hnsw_node_head_size(check->m));
 	for (int level = 1; level <= node->level; level++)
 	{
-		HnswSlot slot;
+		HnswUpper *upper = (HnswUpper *) check->upper;
 
-		buffer_pool_copy_slot(check->reader, HNSW_UPPER, node->upper + level - 1, slot.bytes);
-		if (slot.upper.owner != ordinal || slot.upper.level != level)
+		buffer_pool_copy_slot(check->reader, HNSW_UPPER, node->upper + level - 1, check->upper);
+		if (upper->owner != ordinal || upper->level != level)
 			fail(check, "The list of node %u on level %d belongs to node %u on level %u.", ordinal,
-				 level, slot.upper.owner, slot.upper.level);
-		if (slot.upper.count > check->m)
-			fail(check, "Node %u has %u neighbors on level %d.", ordinal, slot.upper.count, level);
-		check_edges(check, ordinal, level, slot.upper.count, slot.upper.neighbors);
+				 level, upper->owner, upper->level);
+		if (upper->count > check->m)
+			fail(check, "Node %u has %u neighbors on level %d.", ordinal, upper->count, level);
+		check_edges(check, ordinal, level, upper->count, upper->neighbors);
+		check_edge_codes(check, ordinal, level, upper->count, upper->neighbors,
+						 check->upper + hnsw_upper_head_size(check->m));
 	}
 	hnsw_read_vector_current(check->reader, &check->type, ordinal, check->vectors.vector);
 	vector_check_copy(&check->vectors, ordinal);
@@ -354,6 +393,7 @@ hnsw_check(Relation index, Relation table, bool strict)
 		CurrentMemoryContext, ((Size) check.meta->ordinal_count + 1) * sizeof(uint16),
 		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	check.next_vector = palloc(check.type.vector_size);
+	check.upper = palloc(check.meta->arrays[HNSW_UPPER].slot_size);
 	vector_check_begin(&check.vectors, check.reader, "node", true);
 
 	for_each_node(&check, check_node);
@@ -373,8 +413,10 @@ hnsw_describe(const IndexMeta *meta)
 {
 	const HnswMeta *hnsw = hnsw_meta(meta);
 
+	const char *codes = hnsw->edge_bits != 0 ? ", codes = edges" : "";
+
 	if (hnsw->entry == INVALID_ORDINAL)
-		return psprintf("m = %u, ef_construction = %u", hnsw->m, hnsw->ef_construction);
-	return psprintf("m = %u, ef_construction = %u, levels = %u", hnsw->m, hnsw->ef_construction,
-					hnsw->entry_level + 1);
+		return psprintf("m = %u, ef_construction = %u%s", hnsw->m, hnsw->ef_construction, codes);
+	return psprintf("m = %u, ef_construction = %u%s, levels = %u", hnsw->m, hnsw->ef_construction,
+					codes, hnsw->entry_level + 1);
 }

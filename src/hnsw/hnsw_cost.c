@@ -33,7 +33,7 @@ estimate_search(const IndexCostSubject *subject, int m, double rows_wanted)
 	return (IndexSearchWork){.distances = met + upper_levels * m,
 							 .nodes = expanded + upper_levels,
 							 .reranked = ef,
-							 .node_size = hnsw_node_size((uint16) m)};
+							 .node_size = hnsw_node_head_size((uint16) m)};
 }
 
 void

@@ -29,6 +29,7 @@
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 
+#include "hnsw/hnsw_edge_codes.h"
 #include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_search.h"
 #include "hnsw/hnsw_vector.h"
@@ -204,7 +205,7 @@ pop_free_node(HnswInsert *insert, uint32 *ordinal, HnswSlot *slot)
 		changed->free_count--;
 		node->state = HNSW_NODE_RESERVED;
 		node->next = INVALID_ORDINAL;
-		memcpy(slot->bytes, node, insert->reader->meta->arrays[HNSW_NODES].slot_size);
+		memcpy(slot->bytes, node, hnsw_node_head_size(insert->m));
 		page_write_finish(&write);
 		*ordinal = head;
 		taken = true;
@@ -308,31 +309,44 @@ write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const Hn
 		   uint8 flags, uint32 next)
 {
 	Relation index = insert->index;
-	const IndexMeta *meta = insert->reader->meta;
-	HnswSlot slot;
+	StorageReader *reader = insert->reader;
+	char *slot;
+	HnswUpper *upper_slot;
+	HnswNode *node;
 
-	hnsw_write_vector(insert->reader, insert->type, ordinal, insert->vector);
+	hnsw_write_vector(reader, insert->type, ordinal, insert->vector);
+	slot = palloc(Max(reader->meta->arrays[HNSW_NODES].slot_size,
+					  reader->meta->arrays[HNSW_UPPER].slot_size));
 	for (int at = 1; at <= level; at++)
 	{
-		memset(&slot, 0, sizeof(slot));
-		slot.upper.owner = ordinal;
-		slot.upper.level = (uint16) at;
-		slot.upper.count = (uint16) lists[at].count;
-		memcpy(slot.upper.neighbors, lists[at].ids, lists[at].count * sizeof(uint32));
-		page_array_write_slot(index, meta, HNSW_UPPER, upper + at - 1, &slot);
+		memset(slot, 0, reader->meta->arrays[HNSW_UPPER].slot_size);
+		upper_slot = (HnswUpper *) slot;
+		upper_slot->owner = ordinal;
+		upper_slot->level = (uint16) at;
+		upper_slot->count = (uint16) lists[at].count;
+		memcpy(upper_slot->neighbors, lists[at].ids, lists[at].count * sizeof(uint32));
+		if (hnsw_meta(reader->meta)->edge_bits != 0)
+			hnsw_edge_codes_encode(reader, ordinal, &lists[at], NULL,
+								   slot + hnsw_upper_head_size(insert->m));
+		page_array_write_slot(index, reader->meta, HNSW_UPPER, upper + at - 1, slot);
 	}
 
-	memset(&slot, 0, sizeof(slot));
-	slot.node.state = HNSW_NODE_LIVE;
-	slot.node.level = (uint8) level;
-	slot.node.tid_count = 1;
-	slot.node.flags = flags;
-	slot.node.next = next;
-	slot.node.upper = upper;
-	slot.node.count = (uint16) lists[0].count;
-	memcpy(slot.node.neighbors, lists[0].ids, lists[0].count * sizeof(uint32));
-	hnsw_node_tids(&slot.node, insert->m)[0] = *insert->heap_tid;
-	page_array_write_slot(index, meta, HNSW_NODES, ordinal, &slot);
+	memset(slot, 0, reader->meta->arrays[HNSW_NODES].slot_size);
+	node = (HnswNode *) slot;
+	node->state = HNSW_NODE_LIVE;
+	node->level = (uint8) level;
+	node->tid_count = 1;
+	node->flags = flags;
+	node->next = next;
+	node->upper = upper;
+	node->count = (uint16) lists[0].count;
+	memcpy(node->neighbors, lists[0].ids, lists[0].count * sizeof(uint32));
+	hnsw_node_tids(node, insert->m)[0] = *insert->heap_tid;
+	if (hnsw_meta(reader->meta)->edge_bits != 0)
+		hnsw_edge_codes_encode(reader, ordinal, &lists[0], NULL,
+							   slot + hnsw_node_head_size(insert->m));
+	page_array_write_slot(index, reader->meta, HNSW_NODES, ordinal, slot);
+	pfree(slot);
 }
 
 /*

@@ -119,17 +119,6 @@ hnsw_linker_complete(HnswLinker *linker, uint32 base_ordinal, const uint32 *ordi
 	return kept + added;
 }
 
-static bool
-list_contains(const HnswList *list, uint32 ordinal)
-{
-	for (uint32 i = 0; i < list->count; i++)
-	{
-		if (list->ids[i] == ordinal)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Whether an edge leads to a node that does not begin at `from`.  It is looked for where it is likely
  * to be: at the node's own neighbors.
@@ -152,7 +141,7 @@ is_reached_otherwise(HnswLinker *linker, uint32 ordinal, uint32 from, int level)
 			continue;
 		hnsw_read_node(reader, neighbors.ids[i], &slot);
 		hnsw_read_list(reader, neighbors.ids[i], &slot.node, level, false, &list);
-		if (slot.node.state == HNSW_NODE_LIVE && list_contains(&list, ordinal))
+		if (slot.node.state == HNSW_NODE_LIVE && hnsw_list_contains(&list, ordinal))
 			return true;
 	}
 	return false;
@@ -183,7 +172,7 @@ find_dropped(const HnswList *list, const HnswList *chosen)
 {
 	for (uint32 i = 0; i < list->count; i++)
 	{
-		if (!list_contains(chosen, list->ids[i]))
+		if (!hnsw_list_contains(chosen, list->ids[i]))
 			return list->ids[i];
 	}
 	return INVALID_ORDINAL;
@@ -204,7 +193,7 @@ choose_with(HnswLinker *linker, uint32 from, uint32 to, int level, HnswLinkForce
 	candidates[list->count] = to;
 	chosen->count = hnsw_linker_choose(linker, NULL, from, candidates, list->count + 1, list->count,
 									   chosen->ids);
-	if (!list_contains(chosen, to))
+	if (!hnsw_list_contains(chosen, to))
 	{
 		if (force == HNSW_LINK_IN_ANY_CASE)
 			chosen->ids[chosen->count - 1] = to;
@@ -234,7 +223,7 @@ hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, Hnsw
 		if (!hnsw_node_is_linkable(&slot.node, level))
 			return false;
 		hnsw_read_list(linker->reader, from, &slot.node, level, true, &list);
-		if (list_contains(&list, to))
+		if (hnsw_list_contains(&list, to))
 			return true;
 
 		replacement = list;

@@ -9,6 +9,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "hnsw/hnsw_edge_codes.h"
 #include "hnsw/hnsw_node.h"
 
 pg_attribute_noreturn() static void report_corrupted_node(StorageReader *reader, uint32 ordinal,
@@ -49,29 +50,42 @@ check_node(StorageReader *reader, uint32 ordinal, HnswNode *node)
 		storage_reader_check_ordinal(reader, node->next);
 }
 
+/* Bytes of a node without codes */
+static inline uint32
+head_size(StorageReader *reader)
+{
+	return hnsw_node_head_size(hnsw_meta(reader->meta)->m);
+}
+
+static void
+copy_node_current(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
+{
+	buffer_pool_copy_head(reader, HNSW_NODES, ordinal, head_size(reader), slot->bytes);
+}
+
 void
 hnsw_read_node_current(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
 {
-	buffer_pool_copy_slot(reader, HNSW_NODES, ordinal, slot->bytes);
+	copy_node_current(reader, ordinal, slot);
 	check_node(reader, ordinal, &slot->node);
 }
 
 void
 hnsw_read_node_whole(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
 {
-	storage_copy_slot_whole(reader, HNSW_NODES, ordinal, slot->bytes);
+	storage_copy_head_whole(reader, HNSW_NODES, ordinal, head_size(reader), slot->bytes);
 	if (unlikely(slot->node.state != HNSW_NODE_LIVE))
-		buffer_pool_copy_slot(reader, HNSW_NODES, ordinal, slot->bytes);
+		copy_node_current(reader, ordinal, slot);
 	check_node(reader, ordinal, &slot->node);
 }
 
 void
 hnsw_read_node(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
 {
-	storage_copy_slot(reader, HNSW_NODES, ordinal, slot->bytes);
+	storage_copy_head(reader, HNSW_NODES, ordinal, head_size(reader), slot->bytes);
 	if (unlikely(slot->node.state != HNSW_NODE_LIVE && slot->node.state != HNSW_NODE_DEAD) &&
 		reader->map != NULL)
-		buffer_pool_copy_slot(reader, HNSW_NODES, ordinal, slot->bytes);
+		copy_node_current(reader, ordinal, slot);
 	check_node(reader, ordinal, &slot->node);
 }
 
@@ -109,15 +123,16 @@ hnsw_read_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, int 
 	{
 		HnswSlot slot;
 		uint32 at = upper_slot(reader, ordinal, node, level);
+		uint32 size = hnsw_upper_head_size(hnsw_meta(reader->meta)->m);
 
 		if (node->state == HNSW_NODE_FREE || node->state == HNSW_NODE_RESERVED)
 			return;
 		if (!current)
-			storage_copy_slot(reader, HNSW_UPPER, at, slot.bytes);
+			storage_copy_head(reader, HNSW_UPPER, at, size, slot.bytes);
 		if (current ||
 			(reader->map != NULL && (slot.upper.owner != ordinal || slot.upper.level != level ||
 									 slot.upper.count > hnsw_meta(reader->meta)->m)))
-			buffer_pool_copy_slot(reader, HNSW_UPPER, at, slot.bytes);
+			buffer_pool_copy_head(reader, HNSW_UPPER, at, size, slot.bytes);
 		check_upper(reader, ordinal, level, &slot.upper);
 		list->count = slot.upper.count;
 		memcpy(list->ids, slot.upper.neighbors, slot.upper.count * sizeof(uint32));
@@ -142,12 +157,68 @@ is_live_now(StorageReader *reader, uint32 ordinal)
 	return slot.node.state == HNSW_NODE_LIVE;
 }
 
+/* Codes of a list that is about to be written, where they lie beside the edges */
+typedef struct ListCodes
+{
+	HnswEdgeCoder coder;
+	char *fresh; /* of neighbors that are new, in their lanes of the replacement */
+} ListCodes;
+
+/* Make the codes that a change needs, before the page is locked; NULL where there are none. */
+static ListCodes *
+make_codes(StorageReader *reader, uint32 ordinal, int level, const HnswList *expected,
+		   const HnswList *replacement)
+{
+	const IndexMeta *meta = reader->meta;
+	ListCodes *codes;
+
+	if (hnsw_meta(meta)->edge_bits == 0)
+		return NULL;
+	codes = palloc(sizeof(ListCodes));
+	hnsw_edge_coder_init(&codes->coder, meta);
+	codes->fresh = palloc0(hnsw_edge_codes_size(hnsw_meta(meta), meta->dimensions, level));
+	hnsw_edge_codes_encode(reader, ordinal, replacement, expected, codes->fresh);
+	return codes;
+}
+
+static void
+free_codes(ListCodes *codes)
+{
+	if (codes == NULL)
+		return;
+	hnsw_edge_coder_free(&codes->coder);
+	pfree(codes->fresh);
+	pfree(codes);
+}
+
 /*
- * Write `to` over `ids`, the first `count` of which are the list before: who is in both stays where it
- * is, the others take the places that are free.
+ * Put neighbor `from` of a replacement in place `to` of a list, with its code.  One that has had
+ * another place before comes from behind the new list's end, where nothing is overwritten.
  */
 static void
-put_list(const HnswList *to, uint32 count, uint32 *ids)
+put_neighbor(const HnswList *replacement, uint32 from, uint32 count, uint32 *ids, uint32 to,
+			 const ListCodes *codes, char *blocks)
+{
+	if (codes != NULL)
+	{
+		uint32 before = replacement->count;
+
+		while (before < count && ids[before] != replacement->ids[from])
+			before++;
+		if (before < count)
+			hnsw_edge_coder_move(&codes->coder, blocks, before, blocks, to);
+		else
+			hnsw_edge_coder_move(&codes->coder, codes->fresh, from, blocks, to);
+	}
+	ids[to] = replacement->ids[from];
+}
+
+/*
+ * Write `to` over `ids`, the first `count` of which are the list before: who is in both stays where it
+ * is, the others take the places that are free.  So does what lies beside them in `blocks`.
+ */
+static void
+put_list(const HnswList *to, uint32 count, uint32 *ids, const ListCodes *codes, char *blocks)
 {
 	bool placed[2 * HNSW_MAX_M] = {false};
 	bool stays[2 * HNSW_MAX_M] = {false};
@@ -167,7 +238,7 @@ put_list(const HnswList *to, uint32 count, uint32 *ids)
 			continue;
 		while (placed[next])
 			next++;
-		ids[i] = to->ids[next++];
+		put_neighbor(to, next++, count, ids, i, codes, blocks);
 	}
 }
 
@@ -181,6 +252,7 @@ void
 hnsw_replace_lists_of_page(StorageReader *reader, HnswListChange *changes, uint32 count)
 {
 	const PageArrayMeta *array = &reader->meta->arrays[HNSW_NODES];
+	ListCodes **codes;
 	uint32 data_block;
 	bool any = false;
 	bool fresh;
@@ -189,6 +261,10 @@ hnsw_replace_lists_of_page(StorageReader *reader, HnswListChange *changes, uint3
 
 	if (count == 0)
 		return;
+	codes = palloc(count * sizeof(ListCodes *));
+	for (uint32 i = 0; i < count; i++)
+		codes[i] =
+			make_codes(reader, changes[i].ordinal, 0, changes[i].expected, changes[i].replacement);
 	data_block = page_array_place(array, changes[0].ordinal).data_block;
 	buffer = page_array_lock_block(reader->index, HNSW_NODES, data_block, false, &fresh);
 	payload = storage_page_payload(BufferGetPage(buffer));
@@ -216,12 +292,16 @@ hnsw_replace_lists_of_page(StorageReader *reader, HnswListChange *changes, uint3
 
 			if (!changes[i].done)
 				continue;
-			put_list(changes[i].replacement, node->count, node->neighbors);
+			put_list(changes[i].replacement, node->count, node->neighbors, codes[i],
+					 (char *) node + head_size(reader));
 			node->count = (uint16) changes[i].replacement->count;
 		}
 		page_write_finish(&write);
 	}
 	UnlockReleaseBuffer(buffer);
+	for (uint32 i = 0; i < count; i++)
+		free_codes(codes[i]);
+	pfree(codes);
 }
 
 static bool
@@ -230,6 +310,7 @@ replace_upper_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, 
 {
 	uint32 at = upper_slot(reader, ordinal, node, level);
 	SlotPlace place = page_array_place(&reader->meta->arrays[HNSW_UPPER], at);
+	ListCodes *codes;
 	Buffer buffer;
 	HnswUpper *upper;
 	bool fresh;
@@ -239,6 +320,7 @@ replace_upper_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, 
 	if (!is_live_now(reader, ordinal))
 		return false;
 
+	codes = make_codes(reader, ordinal, level, expected, replacement);
 	buffer = page_array_lock_block(reader->index, HNSW_UPPER, place.data_block, false, &fresh);
 	upper = (HnswUpper *) (storage_page_payload(BufferGetPage(buffer)) + place.offset);
 	unchanged = upper->owner == ordinal && list_equals(expected, upper->count, upper->neighbors);
@@ -250,11 +332,13 @@ replace_upper_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, 
 		page_write_begin(&write, reader->index);
 		page = page_write_page(&write, buffer, place.data_block, false, HNSW_UPPER);
 		upper = (HnswUpper *) (storage_page_payload(page) + place.offset);
-		put_list(replacement, upper->count, upper->neighbors);
+		put_list(replacement, upper->count, upper->neighbors, codes,
+				 (char *) upper + hnsw_upper_head_size(hnsw_meta(reader->meta)->m));
 		upper->count = (uint16) replacement->count;
 		page_write_finish(&write);
 	}
 	UnlockReleaseBuffer(buffer);
+	free_codes(codes);
 	return unchanged;
 }
 

@@ -11,6 +11,13 @@
 
 static relopt_kind hnsw_relopt_kind;
 
+static relopt_enum_elt_def codes_names[] = {
+	{"auto", HNSW_CODES_AUTO},
+	{"dense", HNSW_CODES_DENSE},
+	{"edges", HNSW_CODES_EDGES},
+	{NULL},
+};
+
 static SharedSetting ef_search_setting = {
 	.name = "hnsw.ef_search",
 	.description = "Number of candidates that a search of an hnsw index keeps.",
@@ -64,6 +71,9 @@ hnsw_init(void)
 					  "Number of candidates among which a new node's neighbors are chosen",
 					  HNSW_DEFAULT_EF_CONSTRUCTION, HNSW_MIN_EF_CONSTRUCTION,
 					  HNSW_MAX_EF_CONSTRUCTION, AccessExclusiveLock);
+	add_enum_reloption(
+		hnsw_relopt_kind, "codes", "Where codes are kept", codes_names, HNSW_CODES_AUTO,
+		gettext_noop("Valid values are \"auto\", \"dense\", and \"edges\"."), AccessExclusiveLock);
 
 	shared_setting_define(&ef_search_setting);
 	shared_setting_define(&iterative_scan_setting);
@@ -78,6 +88,7 @@ hnsw_options(Datum reloptions, bool validate)
 		INDEX_OPTIONS_PARSE_ELEMENTS,
 		INDEX_OPTION_ELEMENT("m", RELOPT_TYPE_INT, HnswOptions, m),
 		INDEX_OPTION_ELEMENT("ef_construction", RELOPT_TYPE_INT, HnswOptions, ef_construction),
+		INDEX_OPTION_ELEMENT("codes", RELOPT_TYPE_ENUM, HnswOptions, codes),
 	};
 	HnswOptions *options;
 
@@ -111,6 +122,14 @@ hnsw_ef_construction_option(Relation index)
 	const HnswOptions *options = (const HnswOptions *) index->rd_options;
 
 	return options != NULL ? options->ef_construction : HNSW_DEFAULT_EF_CONSTRUCTION;
+}
+
+HnswCodes
+hnsw_codes_option(Relation index)
+{
+	const HnswOptions *options = (const HnswOptions *) index->rd_options;
+
+	return options != NULL ? (HnswCodes) options->codes : HNSW_CODES_AUTO;
 }
 
 int

@@ -14,7 +14,7 @@
 
 #include "miscadmin.h"
 
-#include "hnsw/hnsw_search.h"
+#include "hnsw/hnsw_search_edges.h"
 #include "hnsw/hnsw_vector.h"
 #include "index/index_meta.h"
 
@@ -39,6 +39,11 @@ hnsw_search_begin(HnswSearch *search, StorageReader *reader, const IndexType *ty
 	search->discarded = NULL;
 	search->discarded_count = search->discarded_capacity = 0;
 	search->met_count = 0;
+
+	search->edges = NULL;
+	search->estimated = search->query.prepared != NULL;
+	if (hnsw_meta(reader->meta)->edge_bits != 0)
+		hnsw_search_edges_begin(search);
 }
 
 /* The distance of a node that none was computed for: its vector may be longer than its slot. */
@@ -73,8 +78,8 @@ measure(HnswSearch *search, PageArrayId array, const uint32 *ordinals, uint32 co
 }
 
 /* Room for `more` candidates. */
-static void
-reserve_candidates(HnswSearch *search, uint32 more)
+void
+hnsw_search_reserve_candidates(HnswSearch *search, uint32 more)
 {
 	if (search->candidate_count + more <= search->candidate_capacity)
 		return;
@@ -83,8 +88,8 @@ reserve_candidates(HnswSearch *search, uint32 more)
 		repalloc_huge(search->candidates, (Size) search->candidate_capacity * sizeof(Candidate));
 }
 
-static void
-discard(HnswSearch *search, Candidate candidate)
+void
+hnsw_search_discard(HnswSearch *search, Candidate candidate)
 {
 	if (search->discarded_count == search->discarded_capacity)
 	{
@@ -122,7 +127,7 @@ consider(HnswSearch *search, uint32 ef, Candidate candidate, bool keep_discarded
 	if (is_result)
 		nearest_heap_push(search->candidates, &search->candidate_count, candidate);
 	if (keep_discarded)
-		discard(search, discarded);
+		hnsw_search_discard(search, discarded);
 }
 
 /*
@@ -179,14 +184,20 @@ walk(HnswSearch *search, int level, uint32 ef)
 	HnswList list;
 	float distances[2 * HNSW_MAX_M];
 
+	if (search->edges != NULL)
+	{
+		hnsw_search_edges_walk(search, level, ef);
+		return;
+	}
+
 	Assert(ef <= search->result_capacity);
 	search->candidate_count = 0;
-	reserve_candidates(search, search->result_count);
+	hnsw_search_reserve_candidates(search, search->result_count);
 	for (uint32 i = 0; i < search->result_count; i++)
 	{
 		nearest_heap_push(search->candidates, &search->candidate_count, search->results[i]);
 		if (i >= ef && keep_discarded)
-			discard(search, search->results[i]);
+			hnsw_search_discard(search, search->results[i]);
 	}
 	search->result_count = Min(search->result_count, ef);
 	for (uint32 i = 0, count = 0; i < search->result_count; i++)
@@ -216,7 +227,7 @@ walk(HnswSearch *search, int level, uint32 ef)
 		if (search->follow_chains && level == 0 && slot.node.next != INVALID_ORDINAL &&
 			visited_set_add(&search->visited, slot.node.next))
 		{
-			reserve_candidates(search, 1);
+			hnsw_search_reserve_candidates(search, 1);
 			consider(search, ef,
 					 (Candidate){.distance = nearest.distance, .ordinal = slot.node.next},
 					 keep_discarded);
@@ -232,7 +243,7 @@ walk(HnswSearch *search, int level, uint32 ef)
 			continue;
 		measure(search, search->query.search_array, list.ids, unseen, distances);
 
-		reserve_candidates(search, unseen);
+		hnsw_search_reserve_candidates(search, unseen);
 		for (uint32 i = 0; i < unseen; i++)
 			consider(search, ef, (Candidate){.distance = distances[i], .ordinal = list.ids[i]},
 					 keep_discarded);
@@ -261,6 +272,7 @@ hnsw_search_take_discarded(HnswSearch *search, uint32 count)
 {
 	Assert(count <= search->result_capacity);
 	search->result_count = 0;
+	search->estimated = search->estimated || search->edges != NULL;
 	while (search->result_count < count && search->discarded_count > 0)
 		search->results[search->result_count++] =
 			nearest_heap_pop(search->discarded, &search->discarded_count);
@@ -280,7 +292,7 @@ hnsw_search_rerank(HnswSearch *search)
 	float *distances;
 	uint32 count = search->result_count;
 
-	if (search->query.prepared == NULL || count == 0)
+	if (!search->estimated || count == 0)
 		return;
 
 	ordinals = palloc(count * sizeof(uint32));

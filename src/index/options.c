@@ -119,6 +119,12 @@ index_quantizer_option(Relation index, uint32 dimensions, bool quantizable)
 	return quantizable ? index_quantizer_default(dimensions) : QUANTIZER_NONE;
 }
 
+uint32
+index_bits_option(Relation index)
+{
+	return (uint32) get_options(index)->bits;
+}
+
 /* quantizer = rabitq without bits. */
 uint32
 index_rabitq_bits_default(uint32 dimensions)

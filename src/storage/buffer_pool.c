@@ -28,16 +28,17 @@ buffer_pool_end(StorageReader *reader)
 }
 
 void
-buffer_pool_copy_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal, char *slot)
+buffer_pool_copy_head(StorageReader *reader, PageArrayId array_id, uint32 ordinal, uint32 size,
+					  char *slot)
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 	SlotPlace place = page_array_place(array, ordinal);
 	uint32 data_block = place.data_block;
 	uint32 offset = place.offset;
-	uint32 length = place.first;
+	uint32 length = Min(place.first, size);
 	uint32 done = 0;
 
-	while (done < array->slot_size)
+	while (done < size)
 	{
 		Buffer buffer = pin_cache_get(reader->pins, array_id, data_block);
 
@@ -47,8 +48,15 @@ buffer_pool_copy_slot(StorageReader *reader, PageArrayId array_id, uint32 ordina
 		done += length;
 		data_block++;
 		offset = 0;
-		length = Min(array->slot_size - done, STORAGE_PAYLOAD_SIZE);
+		length = Min(size - done, STORAGE_PAYLOAD_SIZE);
 	}
+}
+
+void
+buffer_pool_copy_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal, char *slot)
+{
+	buffer_pool_copy_head(reader, array_id, ordinal, reader->meta->arrays[array_id].slot_size,
+						  slot);
 }
 
 static void

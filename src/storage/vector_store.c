@@ -281,7 +281,7 @@ copy_slot(void *argument)
 /* Copy through the map, if the slot is whole on a settled page; false otherwise. */
 static bool
 copy_mapped(StorageReader *reader, const PageArrayMeta *array, uint32 ordinal, SlotPlace place,
-			void *slot)
+			uint32 size, void *slot)
 {
 	SlotCopy copy;
 
@@ -291,28 +291,43 @@ copy_mapped(StorageReader *reader, const PageArrayMeta *array, uint32 ordinal, S
 	copy.from = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
 				STORAGE_PAYLOAD_OFFSET + place.offset;
 	copy.to = slot;
-	copy.size = array->slot_size;
+	copy.size = size;
 	mapped_read_call(copy_slot, &copy);
 	return true;
 }
 
 void
-storage_copy_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal, void *slot)
+storage_copy_head(StorageReader *reader, PageArrayId array_id, uint32 ordinal, uint32 size,
+				  void *slot)
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 
 	if (reader->map == NULL ||
-		!copy_mapped(reader, array, ordinal, page_array_place(array, ordinal), slot))
-		buffer_pool_copy_slot(reader, array_id, ordinal, slot);
+		!copy_mapped(reader, array, ordinal, page_array_place(array, ordinal), size, slot))
+		buffer_pool_copy_head(reader, array_id, ordinal, size, slot);
+}
+
+void
+storage_copy_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal, void *slot)
+{
+	storage_copy_head(reader, array_id, ordinal, reader->meta->arrays[array_id].slot_size, slot);
+}
+
+void
+storage_copy_head_whole(StorageReader *reader, PageArrayId array_id, uint32 ordinal, uint32 size,
+						void *slot)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	SlotPlace place = page_array_place(array, ordinal);
+
+	if (reader->map == NULL || !copy_mapped(reader, array, ordinal, place, size, slot) ||
+		!settle_view_is_settled_now(&reader->settle, place.data_block))
+		buffer_pool_copy_head(reader, array_id, ordinal, size, slot);
 }
 
 void
 storage_copy_slot_whole(StorageReader *reader, PageArrayId array_id, uint32 ordinal, void *slot)
 {
-	const PageArrayMeta *array = &reader->meta->arrays[array_id];
-	SlotPlace place = page_array_place(array, ordinal);
-
-	if (reader->map == NULL || !copy_mapped(reader, array, ordinal, place, slot) ||
-		!settle_view_is_settled_now(&reader->settle, place.data_block))
-		buffer_pool_copy_slot(reader, array_id, ordinal, slot);
+	storage_copy_head_whole(reader, array_id, ordinal, reader->meta->arrays[array_id].slot_size,
+							slot);
 }

@@ -3,7 +3,7 @@
 # distances are true and in order, none is missing that a good search finds; a row just inserted
 # finds itself, and so does any row that is not deleted.
 #
-# Methods: hnsw ivf ivfflat
+# Methods: hnsw hnsw_edges ivf ivfflat
 
 use strict;
 use warnings;

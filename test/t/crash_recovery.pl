@@ -2,7 +2,7 @@
 # vacuums: every committed row is found and nothing else, in both storages, before and after a
 # checkpoint, and the index goes on.
 #
-# Methods: hnsw ivf
+# Methods: hnsw hnsw_edges ivf
 
 use strict;
 use warnings;

@@ -185,7 +185,8 @@ is_empty('documented settings exist', grep { !exists $is_setting{$_} } keys %set
 # ---------------------------------------------------------------- options
 
 # Each documented value is accepted, the next one is not; and no option in the sources is left out.
-my %needs = ('m=100' => 'ef_construction = 1000', 'ef_construction=4' => 'm = 2', 'warmup=lock' => 'storage = mmap');
+my %needs = ('m=100' => 'ef_construction = 1000', 'ef_construction=4' => 'm = 2', 'warmup=lock' => 'storage = mmap',
+	'codes=edges' => 'quantizer = rabitq');
 $node->safe_psql('postgres', 'CREATE TABLE options (v vector(3))');
 
 sub accepts

@@ -3,7 +3,7 @@
 # the reuse stay right too.  New rows are near the deleted ones, so that they belong to the same lists
 # where there are lists.
 #
-# Methods: hnsw ivf
+# Methods: hnsw hnsw_edges ivf
 
 use strict;
 use warnings;

@@ -2,7 +2,7 @@
 # primary writes, vacuums and checkpoints, after a restart of its own, and promoted.  Replay with
 # wal_consistency_checking = 'generic' finds no page that differs from the primary's.
 #
-# Methods: hnsw ivf
+# Methods: hnsw hnsw_edges ivf
 
 use strict;
 use warnings;

@@ -1,7 +1,7 @@
 # A page that the file can't give is an ERROR that names file and block, in whatever session meets it
 # first; no process dies, and REINDEX puts all right.  A SIGBUS that is not ours kills as ever.
 #
-# Methods: hnsw ivf
+# Methods: hnsw hnsw_edges ivf
 
 use strict;
 use warnings;

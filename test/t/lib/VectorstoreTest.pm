@@ -69,6 +69,19 @@ my %METHOD = (
 		# Any row may take the slot of any other.
 		slots_have_lists => 0,
 	},
+	# Codes beside the edges of the graph
+	hnsw_edges => {
+		access_method => 'hnsw',
+		options => 'm = 16, ef_construction = 64, quantizer = rabitq, codes = edges',
+		slow_options => 'm = 16, ef_construction = 500, quantizer = rabitq, codes = edges',
+		effort => {
+			normal => 'hnsw.ef_search = 40',
+			thorough => 'hnsw.ef_search = 200',
+			exhaustive => 'hnsw.ef_search = 1000',
+		},
+		slow_phases => [ 'building graph', 'loading vectors' ],
+		slots_have_lists => 0,
+	},
 	ivf => {
 		options => 'lists = 30',
 		slow_options => 'lists = 1000',
@@ -415,7 +428,8 @@ sub create_index_command
 	my (%options) = @_;
 	my $always = delete $options{more_effort} ? method()->{slow_options} : method()->{options};
 	my $with = join(', ', $always, map { "$_ = $options{$_}" } sort keys %options);
-	return "CREATE INDEX items_index ON items USING $method (v vector_l2_ops) WITH ($with);";
+	my $access_method = method()->{access_method} // $method;
+	return "CREATE INDEX items_index ON items USING $access_method (v vector_l2_ops) WITH ($with);";
 }
 
 sub set_storage

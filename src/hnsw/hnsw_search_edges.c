@@ -1,0 +1,238 @@
+/*
+ * hnsw/hnsw_search_edges.c
+ *		The walk through a graph whose codes lie beside its edges (Gou et al.,
+ *		SymphonyQG, SIGMOD 2025).
+ *
+ * One hop: take the nearest candidate; its raw vector gives its exact distance,
+ * and that with the codes in its slot estimates of the distances of all its
+ * neighbors, in one pass.  So a hop reads two pieces of memory, not one for each
+ * neighbor, and what was visited needs no re-ranking.
+ *
+ * Candidates are ordered by estimates, results by exact distances: a node
+ * becomes a result when it is visited, and the walk ends when the nearest
+ * candidate's estimate is beyond the furthest result.  A neighbor that its
+ * estimate keeps out is not remembered as seen, unless the search may go on
+ * (keep_discarded): another edge to it gives another estimate, and often a better
+ * one, for nothing.
+ *
+ * A list and its codes may be read in the middle of a change, through the map or
+ * under a pin.  A wrong estimate is a detour at most.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "hnsw/hnsw_edge_codes.h"
+#include "hnsw/hnsw_search_edges.h"
+
+/* Candidates whose pages are asked for ahead, while the disk is waited for */
+#define COLD_AHEAD 4
+
+#define MAX_LANES ((2 * HNSW_MAX_M + RABITQ_BLOCK - 1) / RABITQ_BLOCK * RABITQ_BLOCK)
+
+typedef struct HnswEdgeSearch
+{
+	const IndexQuery *query;
+	void *prepared; /* for blocks */
+	uint32 block_size;
+	char *copy; /* of a slot that is read through shared buffers */
+
+	/* One hop: what its section reads */
+	const void *vector;
+	const char *blocks; /* codes of the neighbors */
+	uint32 count;
+
+	/* and what it gives */
+	float distance;
+	float estimates[MAX_LANES];
+} HnswEdgeSearch;
+
+void
+hnsw_search_edges_begin(HnswSearch *search)
+{
+	const IndexMeta *meta = search->reader->meta;
+	const IndexType *type = &search->query.type;
+	uint32 bits = hnsw_meta(meta)->edge_bits;
+	HnswEdgeSearch *edges = palloc(sizeof(HnswEdgeSearch));
+	float *floats = palloc(rabitq_rotated_dimensions(type->dimensions) * sizeof(float));
+
+	edges->prepared = palloc(rabitq_block_query_size(type->dimensions));
+	edges->block_size = rabitq_block_size(type->dimensions, bits);
+	edges->copy =
+		palloc(Max(meta->arrays[HNSW_NODES].slot_size, meta->arrays[HNSW_UPPER].slot_size));
+	edges->query = &search->query;
+
+	index_type_to_floats(type, search->query.vector, floats);
+	rabitq_rotate(type->dimensions, floats, floats);
+	rabitq_block_prepare(type->metric, type->dimensions, bits, floats, edges->prepared);
+	pfree(floats);
+	search->edges = edges;
+}
+
+/* Measure the node, and estimate its neighbors' distances. */
+static void
+hop_section(void *argument)
+{
+	HnswEdgeSearch *edges = argument;
+	const IndexQuery *query = edges->query;
+	const char *block = edges->blocks;
+	float distance = index_type_distance(&query->type, query->vector, edges->vector);
+
+	edges->distance = isnan(distance) ? INFINITY : distance;
+	for (uint32 lane = 0; lane < edges->count; lane += RABITQ_BLOCK)
+	{
+		rabitq_block_distances(edges->prepared, block, edges->distance, edges->estimates + lane,
+							   NULL);
+		block += edges->block_size;
+	}
+}
+
+/* The codes in a slot: in the map, or copied with it. */
+static const char *
+find_codes(StorageReader *reader, HnswEdgeSearch *edges, uint32 ordinal, const HnswNode *node,
+		   int level)
+{
+	uint16 m = hnsw_meta(reader->meta)->m;
+	PageArrayId array = level == 0 ? HNSW_NODES : HNSW_UPPER;
+	uint32 at = level == 0 ? ordinal : node->upper + level - 1;
+	const char *slot = storage_mapped_slot(reader, array, at);
+
+	if (slot == NULL)
+	{
+		buffer_pool_copy_slot(reader, array, at, edges->copy);
+		slot = edges->copy;
+	}
+	return slot + (level == 0 ? hnsw_node_head_size(m) : hnsw_upper_head_size(m));
+}
+
+/* Read node and list; give the node's distance and estimates of its neighbors'. */
+static void
+visit(HnswSearch *search, uint32 ordinal, int level, HnswSlot *slot, HnswList *list)
+{
+	StorageReader *reader = search->reader;
+	HnswEdgeSearch *edges = search->edges;
+
+	hnsw_read_node(reader, ordinal, slot);
+	hnsw_read_list(reader, ordinal, &slot->node, level, false, list);
+	edges->count = list->count;
+	if (list->count > 0)
+		edges->blocks = find_codes(reader, edges, ordinal, &slot->node, level);
+	storage_read_batch(reader, PAGE_ARRAY_VECTORS, &ordinal, 1, &edges->vector, hop_section, edges);
+}
+
+/* What is read next arrives while this hop is worked on. */
+static void
+look_ahead(HnswSearch *search, int level)
+{
+	StorageReader *reader = search->reader;
+	uint32 ordinals[COLD_AHEAD];
+	uint32 count = Min(search->candidate_count, COLD_AHEAD);
+
+	if (count == 0)
+		return;
+	if (level == 0)
+	{
+		storage_touch_slot(reader, HNSW_NODES, search->candidates[0].ordinal);
+		storage_touch_slot(reader, PAGE_ARRAY_VECTORS, search->candidates[0].ordinal);
+	}
+	if (!reader->cold)
+		return;
+	/* The first ones of a heap are among the nearest. */
+	for (uint32 i = 0; i < count; i++)
+		ordinals[i] = search->candidates[i].ordinal;
+	reader->store->prefetch(reader, HNSW_NODES, ordinals, count);
+	reader->store->prefetch(reader, PAGE_ARRAY_VECTORS, ordinals, count);
+}
+
+/* Take a node that was visited in as one of the `ef` results, if it is near enough. */
+static void
+take_result(HnswSearch *search, uint32 ef, Candidate visited, bool keep_discarded)
+{
+	Candidate discarded = visited;
+
+	if (search->result_count < ef)
+	{
+		furthest_heap_push(search->results, &search->result_count, visited);
+		return;
+	}
+	if (candidate_is_nearer(visited, search->results[0]))
+	{
+		discarded = search->results[0];
+		furthest_heap_replace_top(search->results, search->result_count, visited);
+	}
+	if (keep_discarded)
+		hnsw_search_discard(search, discarded);
+}
+
+/* Take a neighbor in as candidate, if it is near enough and new. */
+static inline void
+take_candidate(HnswSearch *search, uint32 ef, Candidate candidate, bool keep_discarded)
+{
+	bool is_near = search->result_count < ef || candidate_is_nearer(candidate, search->results[0]);
+
+	if (!is_near && !keep_discarded)
+		return;
+	if (!visited_set_add(&search->visited, candidate.ordinal))
+		return;
+	search->met_count++;
+	if (is_near)
+		nearest_heap_push(search->candidates, &search->candidate_count, candidate);
+	else
+		hnsw_search_discard(search, candidate);
+}
+
+void
+hnsw_search_edges_walk(HnswSearch *search, int level, uint32 ef)
+{
+	HnswEdgeSearch *edges = search->edges;
+	bool keep_discarded = search->keep_discarded && level == 0;
+	HnswSlot slot;
+	HnswList list;
+
+	Assert(ef <= search->result_capacity);
+	search->candidate_count = 0;
+	hnsw_search_reserve_candidates(search, search->result_count);
+	for (uint32 i = 0; i < search->result_count; i++)
+		nearest_heap_push(search->candidates, &search->candidate_count, search->results[i]);
+	search->result_count = 0;
+
+	while (search->candidate_count > 0)
+	{
+		Candidate nearest = nearest_heap_pop(search->candidates, &search->candidate_count);
+
+		if (search->result_count >= ef && candidate_is_nearer(search->results[0], nearest))
+		{
+			nearest_heap_push(search->candidates, &search->candidate_count, nearest);
+			break;
+		}
+		CHECK_FOR_INTERRUPTS();
+		look_ahead(search, level);
+		visit(search, nearest.ordinal, level, &slot, &list);
+		nearest.distance = edges->distance;
+
+		/* A node that has no rows is walked through but is no result. */
+		if (likely(slot.node.state == HNSW_NODE_LIVE) || level > 0)
+			take_result(search, ef, nearest, keep_discarded);
+
+		visited_set_reserve(&search->visited, list.count + 1);
+		hnsw_search_reserve_candidates(search, list.count + 1);
+		/* The next node with an equal vector is as far away; upper levels have none. */
+		if (search->follow_chains && level == 0 && slot.node.next != INVALID_ORDINAL)
+			take_candidate(search, ef,
+						   (Candidate){.distance = nearest.distance, .ordinal = slot.node.next},
+						   keep_discarded);
+		for (uint32 i = 0; i < list.count; i++)
+			take_candidate(search, ef,
+						   (Candidate){.distance = edges->estimates[i], .ordinal = list.ids[i]},
+						   keep_discarded);
+	}
+
+	/* What was met and not visited, for a search that goes on */
+	for (uint32 i = 0; keep_discarded && i < search->candidate_count; i++)
+		hnsw_search_discard(search, search->candidates[i]);
+	candidates_sort(search->results, search->result_count);
+	search->estimated = false;
+}
