@@ -132,6 +132,9 @@ typedef struct RabitqKernels
 	 * least 16. The same bits in all sets: every sum is of two.
 	 */
 	void (*hadamard)(float *values, uint32_t n);
+
+	/* values[i] *= factor, or -factor where bit i of signs is set; count is 16, 32, 48 or 64. */
+	void (*scale_with_signs)(float *values, uint32_t count, uint64_t signs, float factor);
 } RabitqKernels;
 
 /*

@@ -125,6 +125,13 @@ hadamard(float *values, uint32_t n)
 	}
 }
 
+static void
+scale_with_signs(float *values, uint32_t count, uint64_t signs, float factor)
+{
+	for (uint32_t i = 0; i < count; i++)
+		values[i] *= (signs >> i & 1) != 0 ? -factor : factor;
+}
+
 const RabitqKernels rabitq_kernels_scalar = {
 	.name = "scalar",
 	.block_sums = block_sums,
@@ -133,4 +140,5 @@ const RabitqKernels rabitq_kernels_scalar = {
 	.dots_2 = dots_2,
 	.dots_4 = dots_4,
 	.hadamard = hadamard,
+	.scale_with_signs = scale_with_signs,
 };

@@ -8,6 +8,12 @@
 #include "distance/rabitq_kernels.h"
 
 extern const RabitqKernels rabitq_kernels_scalar;
+#if defined(__x86_64__)
+extern const RabitqKernels rabitq_kernels_avx2;
+extern const RabitqKernels rabitq_kernels_avx512;
+#elif defined(__aarch64__)
+extern const RabitqKernels rabitq_kernels_neon;
+#endif
 
 /* Sums of byte look-ups fit 16 bits for so many groups: 257 * 255 = 65535, rounded down. */
 #define RABITQ_CHUNK_GROUPS 256

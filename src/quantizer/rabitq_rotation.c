@@ -41,17 +41,17 @@ sign_bits(uint32_t round, uint32_t word)
 	return z ^ z >> 31;
 }
 
-/* values[i] *= factor, with a sign by chance */
+/* values[i] *= factor, with a sign by chance; both ends are multiples of 16 */
 static void
 flip_signs(uint32_t round, uint32_t first, uint32_t end, float factor, float *values)
 {
 	while (first < end)
 	{
 		uint32_t stop = (first / 64 + 1) * 64 < end ? (first / 64 + 1) * 64 : end;
-		uint64_t bits = sign_bits(round, first / 64) >> first % 64;
 
-		for (; first < stop; first++, bits >>= 1)
-			values[first] *= (bits & 1) != 0 ? -factor : factor;
+		rabitq_kernels->scale_with_signs(values + first, stop - first,
+										 sign_bits(round, first / 64) >> first % 64, factor);
+		first = stop;
 	}
 }
 

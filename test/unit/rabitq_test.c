@@ -234,6 +234,12 @@ test_rotation(void)
 			expect(fabs(product - rotated_product) <= -2e-6 * product,
 				   "%u %s: length %.9g is %.9g rotated", n, input_names[input], product,
 				   rotated_product);
+			rabitq_rotate_back(n, rotated_b, rotated_b);
+			for (uint32_t i = 0; i < n; i++)
+				expect(fabs((double) rotated_b[i] - b[i]) <=
+						   1e-5 * sqrt(-exact_distance(DISTANCE_COSINE, b, b, n)),
+					   "%u %s: element %u is %g after rotating there and back, was %g", n,
+					   input_names[input], i, rotated_b[i], b[i]);
 			rabitq_rotate(n, a, a);
 			expect(memcmp(a, rotated_a, count * sizeof(float)) == 0, "%u in place", n);
 		}
@@ -500,6 +506,8 @@ test_center(void)
 int
 main(void)
 {
+	/* What the server uses; rabitq_kernels_test.c compares the sets. */
+	distance_kernels_choose();
 	test_rotation();
 	test_spread();
 	for (Input input = 0; input < INPUT_KINDS; input++)
