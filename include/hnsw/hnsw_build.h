@@ -73,7 +73,7 @@ typedef struct HnswBuildSource
 	const QuantizerRoutine *quantizer;
 	const void *parameters; /* the quantizer's, NULL if it has none */
 	BuiltArray vectors;
-	BuiltArray codes; /* the vectors again where the quantizer is "none" */
+	BuiltArray codes; /* the vectors again where the quantizer is "none"; perhaps the build's own */
 } HnswBuildSource;
 
 /* One build, in the process that runs it */
@@ -94,6 +94,9 @@ typedef struct HnswBuild
 	uint32 node_count;
 	uint32 upper_count; /* upper slots that the nodes take */
 
+	MemoryContext codes_context; /* of codes that the index does not keep */
+	BuildMemory codes_memory;
+	bool has_own_codes;
 	BuildMemory edges_memory;
 	HnswEdges edges;
 	void *parameters; /* the quantizer's, NULL if it has none */
@@ -112,6 +115,9 @@ typedef struct HnswNodeRecord
 extern void hnsw_build_source_init(HnswBuildSource *source, const IndexType *type,
 								   const IndexMeta *meta, FileMap *map, const void *parameters);
 
+/* Let the graph be built on codes that the index does not keep, in memory at `codes`. */
+extern void hnsw_build_source_use_codes(HnswBuildSource *source, const char *codes);
+
 /* hnsw_build_load.c: rows in locality order; vectors and node records written */
 extern void hnsw_build_load(HnswBuild *build);
 /* Read the next record of build->nodes; hnsw_build_rewind_nodes() goes back to the first. */
@@ -119,6 +125,8 @@ extern void hnsw_build_rewind_nodes(HnswBuild *build);
 extern void hnsw_build_read_node(HnswBuild *build, HnswNodeRecord *record);
 
 /* hnsw_build_edges.c */
+/* Bytes that the build's edges take */
+extern Size hnsw_build_edges_size(const HnswBuild *build);
 /* Get memory for the build's edges, fill it, and note levels and continuations of the nodes. */
 extern void hnsw_build_create_edges(HnswBuild *build, bool parallel);
 extern void

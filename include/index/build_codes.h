@@ -6,9 +6,11 @@
 #ifndef INDEX_BUILD_CODES_H
 #define INDEX_BUILD_CODES_H
 
+#include "index/build_memory.h"
 #include "index/built_array.h"
 #include "index/bulk_write.h"
 #include "index/index_type.h"
+#include "quantizer/quantizer.h"
 
 /*
  * Encode the first `count` vectors of the array, in its order, as far as meta says that the index has
@@ -18,5 +20,13 @@
  */
 extern void *build_codes_write(const IndexType *type, const IndexMeta *meta, BulkWriter *writer,
 							   const BuiltArray *vectors, uint32 count);
+
+/*
+ * For an index without dense codes: codes of all vectors for the build alone, written to `memory`
+ * (within `limit` bytes, or in a file), slot after slot.  Those of a quantizer that needs no training.
+ */
+extern void build_codes_keep(const IndexType *type, const QuantizerRoutine *quantizer,
+							 const BuiltArray *vectors, uint32 count, BuildMemory *memory,
+							 Size limit, bool parallel);
 
 #endif

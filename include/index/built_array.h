@@ -21,6 +21,7 @@ typedef struct BuiltArray
 	uint32 slot_size;
 	uint32 slots_per_page; /* 0 = packed */
 	bool may_cross;		   /* some slots cross page ends and must be copied */
+	const char *memory;	   /* slots lie here, end to end, and not in the file; NULL = they don't */
 } BuiltArray;
 
 /*
@@ -31,6 +32,9 @@ extern FileMap *built_array_map(Relation index);
 
 /* Map the array's blocks.  `map` must be held as long as the BuiltArray is used. */
 extern void built_array_init(BuiltArray *built, FileMap *map, const PageArrayMeta *array);
+
+/* An array of the build alone, in memory. */
+extern void built_array_init_in_memory(BuiltArray *built, const char *memory, uint32 slot_size);
 
 static inline const char *
 built_array_payload(const BuiltArray *built, uint32 page)
@@ -51,6 +55,8 @@ built_array_slot(const BuiltArray *built, uint32 ordinal, void *copy)
 	uint32 page;
 	uint32 offset;
 
+	if (built->memory != NULL)
+		return built->memory + (size_t) ordinal * built->slot_size;
 	if (built->slots_per_page != 0)
 	{
 		page = ordinal / built->slots_per_page;

@@ -9,7 +9,9 @@
  *
  * The index's file is appended to and never rewritten, but for block 0.  What a
  * phase wrote, the next ones read through the map of that file, so a build holds
- * neither vectors nor codes in memory of its own.
+ * neither vectors nor codes in memory of its own; but where codes are to lie beside
+ * the edges, which are not there yet, the graph is built on 8-bit codes in memory or a
+ * temporary file.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -38,6 +40,33 @@ hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const Ind
 		source->codes = source->vectors;
 }
 
+void
+hnsw_build_source_use_codes(HnswBuildSource *source, const char *codes)
+{
+	source->quantizer = quantizer_routine(QUANTIZER_SQ8);
+	source->parameters = NULL;
+	built_array_init_in_memory(&source->codes, codes,
+							   source->quantizer->code_size(source->type.dimensions));
+}
+
+/* Codes for the build alone, in the part of maintenance_work_mem that the edges leave. */
+static void
+make_own_codes(HnswBuild *build, const BuiltArray *vectors)
+{
+	Size memory = (Size) maintenance_work_mem * 1024;
+	MemoryContext outer;
+
+	build->codes_context =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw build codes", ALLOCSET_DEFAULT_SIZES);
+	outer = MemoryContextSwitchTo(build->codes_context);
+	memory -= Min(memory, hnsw_build_edges_size(build));
+	build_codes_keep(&build->type, quantizer_routine(QUANTIZER_SQ8), vectors, build->node_count,
+					 &build->codes_memory, memory, hnsw_build_count_workers(build) > 0);
+	build->has_own_codes = true;
+	hnsw_build_source_use_codes(&build->source, build->codes_memory.address);
+	MemoryContextSwitchTo(outer);
+}
+
 /* Open what has been written; codes where the quantizer has any. */
 static void
 encode(HnswBuild *build)
@@ -54,6 +83,8 @@ encode(HnswBuild *build)
 	build->parameters =
 		build_codes_write(&build->type, meta, build->writer, &vectors, build->node_count);
 	hnsw_build_source_init(&build->source, &build->type, meta, build->map, build->parameters);
+	if (hnsw_meta(meta)->edge_bits != 0)
+		make_own_codes(build, &vectors);
 }
 
 static void
@@ -69,6 +100,11 @@ build_graph(HnswBuild *build)
 	hnsw_build_create_edges(build, workers > 0);
 	hnsw_build_insert_nodes(build, workers);
 	hnsw_build_link_lost_nodes(build);
+	if (build->has_own_codes)
+	{
+		build_memory_free(&build->codes_memory);
+		MemoryContextDelete(build->codes_context);
+	}
 }
 
 static void

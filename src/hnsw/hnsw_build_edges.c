@@ -20,6 +20,12 @@ edges_size(uint32 node_count, uint32 upper_count, uint16 m)
 	return words * sizeof(uint32) + node_count;
 }
 
+Size
+hnsw_build_edges_size(const HnswBuild *build)
+{
+	return edges_size(build->node_count, build->upper_count, hnsw_meta(build->meta)->m);
+}
+
 void
 hnsw_edges_layout(HnswEdges *edges, char *memory, uint32 node_count, uint32 upper_count, uint16 m)
 {

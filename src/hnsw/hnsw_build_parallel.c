@@ -36,6 +36,8 @@ typedef struct ParallelState
 	uint32 node_count;
 	uint32 upper_count;
 	BuildMemoryShare edges;
+	bool has_own_codes;
+	BuildMemoryShare codes;
 	HnswBuildShared shared;
 } ParallelState;
 
@@ -106,6 +108,9 @@ insert_in_parallel(HnswBuild *build, int workers)
 	state->node_count = build->node_count;
 	state->upper_count = build->upper_count;
 	build_memory_share(&build->edges_memory, &state->edges);
+	state->has_own_codes = build->has_own_codes;
+	if (build->has_own_codes)
+		build_memory_share(&build->codes_memory, &state->codes);
 	hnsw_build_shared_init(&state->shared, lock_tranche());
 
 	inserter = hnsw_inserter_create(&build->source, &build->edges, &state->shared, true);
@@ -138,6 +143,7 @@ void
 hnsw_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 {
 	BuildMemory memory;
+	BuildMemory codes;
 	HnswBuildSource source;
 	HnswEdges edges;
 	IndexType type;
@@ -156,10 +162,17 @@ hnsw_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 	index_type_get(worker.index, &type);
 	hnsw_build_source_init(&source, &type, meta, built_array_map(worker.index),
 						   build_worker_piece(&worker, PIECE_PARAMETERS));
+	if (state->has_own_codes)
+	{
+		build_memory_attach(&codes, &state->codes);
+		hnsw_build_source_use_codes(&source, codes.address);
+	}
 
 	hnsw_build_insert_rounds(hnsw_inserter_create(&source, &edges, &state->shared, true), &edges,
 							 &state->shared, hnsw_build_rounds(state->node_count), NULL);
 
+	if (state->has_own_codes)
+		build_memory_detach(&codes);
 	build_memory_detach(&memory);
 	build_worker_end(&worker);
 }

@@ -52,24 +52,62 @@ encode_section(void *argument)
 								 batch->codes + (Size) i * batch->code_size);
 }
 
+/* Encode all vectors, batch by batch, each of which `put` takes. */
 static void
-write_codes(CodeBatch *batch, BulkWriter *writer, uint32 count)
+encode_all(CodeBatch *batch, uint32 count, void (*put)(CodeBatch *batch, void *to), void *to)
 {
 	batch->codes = palloc0((Size) batch->code_size * ENCODE_BATCH);
-	bulk_write_begin_array(writer, PAGE_ARRAY_CODES);
 	for (batch->first = 0; batch->first < count; batch->first += batch->count)
 	{
 		CHECK_FOR_INTERRUPTS();
 		batch->count = Min(count - batch->first, ENCODE_BATCH);
 		mapped_read_call(encode_section, batch);
-		for (uint32 i = 0; i < batch->count; i++)
-			bulk_write_slot(writer, batch->codes + (Size) i * batch->code_size);
+		put(batch, to);
 		if (batch->first % PROGRESS_INTERVAL == 0)
 			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, batch->first);
 	}
+	pfree(batch->codes);
+}
+
+static void
+put_in_index(CodeBatch *batch, void *writer)
+{
+	for (uint32 i = 0; i < batch->count; i++)
+		bulk_write_slot(writer, batch->codes + (Size) i * batch->code_size);
+}
+
+static void
+put_in_memory(CodeBatch *batch, void *memory)
+{
+	build_memory_write(memory, (Size) batch->first * batch->code_size, batch->codes,
+					   (Size) batch->count * batch->code_size);
+}
+
+static void
+write_codes(CodeBatch *batch, BulkWriter *writer, uint32 count)
+{
+	bulk_write_begin_array(writer, PAGE_ARRAY_CODES);
+	encode_all(batch, count, put_in_index, writer);
 	bulk_write_end_array(writer);
 	bulk_write_flush(writer);
-	pfree(batch->codes);
+}
+
+void
+build_codes_keep(const IndexType *type, const QuantizerRoutine *quantizer,
+				 const BuiltArray *vectors, uint32 count, BuildMemory *memory, Size limit,
+				 bool parallel)
+{
+	CodeBatch batch = {.type = type, .quantizer = quantizer, .vectors = vectors};
+
+	Assert(quantizer->parameters_size(type->dimensions) == 0);
+	batch.code_size = quantizer->code_size(type->dimensions);
+	batch.copy = palloc(type->vector_size);
+	batch.floats = palloc(type->dimensions * sizeof(float));
+	build_memory_begin_writing(memory, (Size) batch.code_size * count, limit, parallel);
+	encode_all(&batch, count, put_in_memory, memory);
+	build_memory_end_writing(memory);
+	pfree(batch.floats);
+	pfree(batch.copy);
 }
 
 typedef struct CopyVector

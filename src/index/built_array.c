@@ -32,6 +32,7 @@ built_array_init(BuiltArray *built, FileMap *map, const PageArrayMeta *array)
 {
 	Assert(array->run_count <= 1);
 	built->map = map;
+	built->memory = NULL;
 	built->slot_size = array->slot_size;
 	built->slots_per_page = array->slots_per_page;
 	built->may_cross = array->slots_per_page == 0 && STORAGE_PAYLOAD_SIZE % array->slot_size != 0;
@@ -46,6 +47,14 @@ built_array_init(BuiltArray *built, FileMap *map, const PageArrayMeta *array)
 		for (uint32 segment = first / RELSEG_SIZE; segment <= last / RELSEG_SIZE; segment++)
 			(void) file_map_page(map, segment * RELSEG_SIZE);
 	}
+}
+
+void
+built_array_init_in_memory(BuiltArray *built, const char *memory, uint32 slot_size)
+{
+	memset(built, 0, sizeof(BuiltArray));
+	built->memory = memory;
+	built->slot_size = slot_size;
 }
 
 void
