@@ -155,4 +155,27 @@ is_found('a vector that is no number',
 	sub { set_u32(slot($vectors, $live), 0x7FC00000); },
 	qr/The vector of node $live has an element that is not finite/);
 
+# Codes beside the edges follow the row addresses: 400 bytes of factors, and nibbles of 32 lanes.
+read_pristine();
+start_with_bytes();
+$node->safe_psql('postgres', 'DROP INDEX items_index');
+create_index($node, storage => 'mmap', quantizer => 'rabitq', codes => 'edges', bits => 1);
+check_index($node, 'a sound index with codes beside its edges');
+open_index_file($node);
+my $head = $node_tids + 60;
+$live = find_node(1);
+$high = find_node(1, 1);
+is_found('a code beside an edge that is not the neighbor\'s',
+	sub {
+		my $at = node_at($live) + $head + 400 + 16 * 5;
+		set_u8($at + $_, 255 - u8($at + $_)) for 0 .. 15;
+	},
+	qr/The codes beside the edges of node $live on level 0 are not its neighbors'/);
+is_found('a code above level 0 that is not the neighbor\'s',
+	sub {
+		my $at = slot($uppers, u32(node_at($high) + 8)) + 8 + 4 * $m;
+		set_u32($at, 0x7F800000);
+	},
+	qr/The codes beside the edges of node $high on level 1 are not its neighbors'/);
+
 done_testing();

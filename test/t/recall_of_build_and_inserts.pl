@@ -20,6 +20,9 @@ my %bound = (built => 0.975, grown => 0.975);
 my $node = new_cluster('primary', settings => [ 'shared_buffers = 256MB', 'maintenance_work_mem = 128MB' ]);
 create_items($node, $rows, queries => $queries);
 
+my %codes = (none => { quantizer => 'none' }, sq8 => { quantizer => 'sq8' });
+$codes{edges} = { quantizer => 'rabitq', codes => 'edges' } if $VectorstoreTest::method eq 'hnsw';
+
 # Exact search once.  Rows at the distance of the tenth count as found, since many are tied.
 $node->safe_psql('postgres', q(
 	CREATE TABLE exact AS
@@ -53,30 +56,30 @@ sub recall_is_good
 	return;
 }
 
-for my $quantizer ('none', 'sq8')
+for my $name (sort keys %codes)
 {
-	create_index($node, storage => 'mmap', quantizer => $quantizer);
-	is(index_info($node, 'quantizer'), $quantizer, "$quantizer: the index has it");
-	recall_is_good("$quantizer, built", $bound{built});
-	is(lost_rows($node, 'postgres', 4000), 0, "$quantizer, built: every row is found");
+	create_index($node, storage => 'mmap', %{ $codes{$name} });
+	is(index_info($node, 'quantizer'), $codes{$name}{quantizer}, "$name: the index has it");
+	recall_is_good("$name, built", $bound{built});
+	is(lost_rows($node, 'postgres', 4000), 0, "$name, built: every row is found");
 	$node->safe_psql('postgres', 'DROP INDEX items_index');
 }
 
 # Growth: the other rows come one by one.
 $node->safe_psql('postgres', "ALTER TABLE items RENAME TO all_items");
-for my $quantizer ('none', 'sq8')
+for my $name (sort keys %codes)
 {
 	$node->safe_psql('postgres', qq(
 		CREATE TABLE items (LIKE all_items INCLUDING ALL);
 		INSERT INTO items SELECT * FROM all_items WHERE id % 10 = 0));
-	create_index($node, storage => 'mmap', quantizer => $quantizer);
+	create_index($node, storage => 'mmap', %{ $codes{$name} });
 	$node->safe_psql('postgres',
 		'INSERT INTO items SELECT * FROM all_items WHERE id % 10 <> 0 ORDER BY (id * 7919) % 16001');
 	$node->safe_psql('postgres', 'ANALYZE items');
-	is($node->safe_psql('postgres', 'SELECT count(*) FROM items'), $rows, "$quantizer: rows are there");
-	recall_is_good("$quantizer, grown", $bound{grown});
-	is(lost_rows($node, 'postgres', 4000), 0, "$quantizer, grown: every row is found");
-	check_index($node, "$quantizer, grown");
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM items'), $rows, "$name: rows are there");
+	recall_is_good("$name, grown", $bound{grown});
+	is(lost_rows($node, 'postgres', 4000), 0, "$name, grown: every row is found");
+	check_index($node, "$name, grown");
 	$node->safe_psql('postgres', 'DROP TABLE items');
 }
 
