@@ -105,6 +105,18 @@ typedef struct RabitqLookup
 	float error;
 } RabitqLookup;
 
+/* Sums over a residual r = vector - center; those with the center are 0 where it is NULL. */
+typedef struct RabitqMoments
+{
+	double square;		  /* |r|^2 */
+	double magnitude;	  /* sum of |r[i]| */
+	double center_square; /* |center|^2 */
+	double center_dot;	  /* <r, center> */
+} RabitqMoments;
+
+/* Factors tried in one pass */
+#define RABITQ_TRIALS 4
+
 typedef struct RabitqKernels
 {
 	const char *name; /* "scalar", "avx2", "avx512", "neon" */
@@ -126,6 +138,30 @@ typedef struct RabitqKernels
 	RabitqDotBatch dots_1;
 	RabitqDotBatch dots_2;
 	RabitqDotBatch dots_4;
+
+	/*
+	 * Encoding (quantizer/rabitq_coding.h), the same bits in all sets: sums are in double, in
+	 * RABITQ_LANES partial sums. `count` is a multiple of 16, a center may be NULL. An element's
+	 * level is |r[i]| * factor, rounded down, at most top_level; it stands for v[i] = that plus a
+	 * half, with the sign of r[i].
+	 */
+	void (*code_moments)(const float *vector, const float *center, uint32_t count,
+						 RabitqMoments *moments);
+
+	/* <|v|, |r|> and |v|^2 for each of RABITQ_TRIALS factors. */
+	void (*code_trials)(const float *vector, const float *center, uint32_t count,
+						const float *factors, float top_level, double *dots, double *squares);
+
+	/* Elements of u: v less a half, plus top_level + 1. Returns <v, center>, 0 without a center. */
+	double (*code_elements)(const float *vector, const float *center, uint32_t count, float factor,
+							float top_level, uint8_t *elements);
+
+	/*
+	 * The 16 look-ups of each group of a query: sums of its elements, less the smallest of them, in
+	 * steps, at most top_look_up; their high bytes to high_tables unless that is NULL.
+	 */
+	void (*fill_look_ups)(const float *query, uint32_t groups, float steps_per_unit,
+						  uint32_t top_look_up, uint8_t *tables, uint8_t *high_tables);
 
 	/*
 	 * The Hadamard transform of n floats in place, without a factor; n is a power of two of at

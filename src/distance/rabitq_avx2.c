@@ -174,6 +174,7 @@ dot_sum(Dot v)
 
 #include "rabitq_simd.h"
 
+#include "rabitq_coding_simd.h"
 #include "rabitq_dots.h"
 #include "rabitq_look_up.h"
 
@@ -200,6 +201,10 @@ const RabitqKernels rabitq_kernels_avx2 = {
 	.dots_1 = dots_1,
 	.dots_2 = dots_2,
 	.dots_4 = dots_4,
+	.code_moments = code_moments,
+	.code_trials = code_trials,
+	.code_elements = code_elements,
+	.fill_look_ups = fill_look_ups,
 	.hadamard = hadamard,
 	.scale_with_signs = scale_with_signs,
 };

@@ -68,6 +68,8 @@ floats_transform(Floats v)
 
 #include "rabitq_simd.h"
 
+#include "rabitq_coding_simd.h"
+
 /* Sums of lanes 0 to 15 and 16 to 31 */
 typedef struct BlockSums
 {
@@ -339,6 +341,10 @@ const RabitqKernels rabitq_kernels_avx512 = {
 	.dots_1 = dots_1,
 	.dots_2 = dots_2,
 	.dots_4 = dots_4,
+	.code_moments = code_moments,
+	.code_trials = code_trials,
+	.code_elements = code_elements,
+	.fill_look_ups = fill_look_ups,
 	.hadamard = hadamard,
 	.scale_with_signs = scale_with_signs,
 };

@@ -106,6 +106,133 @@ dots_4(const int8_t *query, const void *const *codes, uint32_t count, uint32_t d
 	dot_batch(4, query, codes, count, dimensions, dots);
 }
 
+/* r[i] */
+static inline float
+residual(const float *vector, const float *center, uint32_t i)
+{
+	return center == NULL ? vector[i] : vector[i] - center[i];
+}
+
+/* The level of a magnitude. NaN is the highest. */
+static inline float
+level_of(float magnitude, float factor, float top_level)
+{
+	float level = magnitude * factor;
+
+	level = level < top_level ? level : top_level;
+	return (float) (int32_t) level;
+}
+
+static void
+code_moments(const float *vector, const float *center, uint32_t count, RabitqMoments *moments)
+{
+	double squares[RABITQ_LANES] = {0};
+	double magnitudes[RABITQ_LANES] = {0};
+	double center_squares[RABITQ_LANES] = {0};
+	double center_dots[RABITQ_LANES] = {0};
+
+	for (uint32_t i = 0; i < count; i++)
+	{
+		uint32_t lane = i % RABITQ_LANES;
+		double r = residual(vector, center, i);
+		double c = center == NULL ? 0.0 : center[i];
+
+		squares[lane] += r * r;
+		magnitudes[lane] += fabs(r);
+		center_squares[lane] += c * c;
+		center_dots[lane] += r * c;
+	}
+	moments->square = rabitq_join_lanes(squares);
+	moments->magnitude = rabitq_join_lanes(magnitudes);
+	moments->center_square = rabitq_join_lanes(center_squares);
+	moments->center_dot = center == NULL ? 0.0 : rabitq_join_lanes(center_dots);
+}
+
+static void
+code_trials(const float *vector, const float *center, uint32_t count, const float *factors,
+			float top_level, double *dots, double *squares)
+{
+	for (uint32_t trial = 0; trial < RABITQ_TRIALS; trial++)
+	{
+		double dot_sums[RABITQ_LANES] = {0};
+		double square_sums[RABITQ_LANES] = {0};
+
+		for (uint32_t i = 0; i < count; i++)
+		{
+			double magnitude = fabsf(residual(vector, center, i));
+			double v = level_of((float) magnitude, factors[trial], top_level) + 0.5f;
+
+			dot_sums[i % RABITQ_LANES] += v * magnitude;
+			square_sums[i % RABITQ_LANES] += v * v;
+		}
+		dots[trial] = rabitq_join_lanes(dot_sums);
+		squares[trial] = rabitq_join_lanes(square_sums);
+	}
+}
+
+static double
+code_elements(const float *vector, const float *center, uint32_t count, float factor,
+			  float top_level, uint8_t *elements)
+{
+	double dots[RABITQ_LANES] = {0};
+	int32_t middle = (int32_t) top_level + 1;
+
+	for (uint32_t i = 0; i < count; i++)
+	{
+		float r = residual(vector, center, i);
+		int32_t level = (int32_t) level_of(fabsf(r), factor, top_level);
+
+		level = r > 0.0f ? level : -1 - level;
+		elements[i] = (uint8_t) (middle + level);
+		if (center != NULL)
+			dots[i % RABITQ_LANES] += ((double) level + 0.5) * (double) center[i];
+	}
+	return rabitq_join_lanes(dots);
+}
+
+/* The 16 sums of a group's elements, and the least of them. */
+static float
+group_sums(const float *elements, float *sums)
+{
+	float least = 0.0f;
+
+	sums[0] = 0.0f;
+	for (uint32_t i = 0; i < RABITQ_GROUP; i++)
+	{
+		uint32_t with = 1u << i;
+
+		for (uint32_t j = 0; j < with; j++)
+			sums[with + j] = sums[j] + elements[i];
+		least += elements[i] < 0.0f ? elements[i] : 0.0f;
+	}
+	return least;
+}
+
+static void
+fill_look_ups(const float *query, uint32_t groups, float steps_per_unit, uint32_t top_look_up,
+			  uint8_t *tables, uint8_t *high_tables)
+{
+	for (uint32_t group = 0; group < groups; group++)
+	{
+		float sums[RABITQ_GROUP_BYTES];
+		float least = group_sums(query + (size_t) group * RABITQ_GROUP, sums);
+
+		for (uint32_t i = 0; i < RABITQ_GROUP_BYTES; i++)
+		{
+			size_t at = (size_t) group * RABITQ_GROUP_BYTES + i;
+			float steps = (sums[i] - least) * steps_per_unit + 0.5f;
+			uint32_t value;
+
+			/* Rounding may leave a little more than the range, or less than nothing. */
+			steps = steps < (float) top_look_up ? steps : (float) top_look_up;
+			value = steps > 0.0f ? (uint32_t) steps : 0;
+			tables[at] = (uint8_t) value;
+			if (high_tables != NULL)
+				high_tables[at] = (uint8_t) (value >> 8);
+		}
+	}
+}
+
 static void
 hadamard(float *values, uint32_t n)
 {
@@ -139,6 +266,10 @@ const RabitqKernels rabitq_kernels_scalar = {
 	.dots_1 = dots_1,
 	.dots_2 = dots_2,
 	.dots_4 = dots_4,
+	.code_moments = code_moments,
+	.code_trials = code_trials,
+	.code_elements = code_elements,
+	.fill_look_ups = fill_look_ups,
 	.hadamard = hadamard,
 	.scale_with_signs = scale_with_signs,
 };

@@ -18,9 +18,6 @@
 #include "rabitq_coding.h"
 #include "routines.h"
 
-/* A vector has at most so many dimensions: encoding has room for it on the stack. */
-#define MAX_ROTATED 16384
-
 #define HEAD_BYTES ((uint32_t) sizeof(RabitqCode))
 
 typedef struct RabitqQuery
@@ -76,45 +73,40 @@ rotate_from_mean(const float *mean, const float *vector, uint32_t dimensions, fl
 static inline void
 encode(const float *mean, const float *vector, uint32_t dimensions, uint32_t bits, RabitqCode *code)
 {
-	float rotated[MAX_ROTATED];
+	float rotated[RABITQ_MAX_ROTATED];
+	uint8_t elements[RABITQ_MAX_ROTATED];
 	uint32_t count = rabitq_rotated_dimensions(dimensions);
 	RabitqCoding coding;
 	double center_dot = 0.0;
 
 	memset(code, 0, code_size(dimensions, bits));
-	if (count > MAX_ROTATED)
+	if (count > RABITQ_MAX_ROTATED)
 		return;
 	rotate_from_mean(mean, vector, dimensions, rotated);
 	for (uint32_t i = 0; i < dimensions && mean != NULL; i++)
 		center_dot += ((double) vector[i] - (double) mean[i]) * (double) mean[i];
-	rabitq_coding_begin(&coding, count, bits, rotated, NULL);
+	rabitq_code(rotated, NULL, count, bits, &coding, elements);
 	code->square = rabitq_finite_float(coding.square);
 	code->rescale = rabitq_finite_float(coding.rescale);
 	code->error = rabitq_finite_float(coding.error);
 	code->center_dot = rabitq_finite_float(center_dot);
-	for (uint32_t first = 0; first < count; first += RABITQ_ROTATED_PADDING)
+	for (uint32_t i = 0; i < count; i++)
 	{
-		uint8_t elements[RABITQ_ROTATED_PADDING];
+		RabitqPlace place = rabitq_place(bits, count, i);
 
-		rabitq_coding_elements(&coding, first, elements);
-		for (uint32_t i = 0; i < RABITQ_ROTATED_PADDING; i++)
-		{
-			RabitqPlace place = rabitq_place(bits, count, first + i);
-
-			code->values[place.byte] |= (uint8_t) (elements[i] << place.shift);
-		}
+		code->values[place.byte] |= (uint8_t) (elements[i] << place.shift);
 	}
 }
 
 static inline void
 decode(const float *mean, const RabitqCode *code, uint32_t dimensions, uint32_t bits, float *vector)
 {
-	float rotated[MAX_ROTATED];
+	float rotated[RABITQ_MAX_ROTATED];
 	uint32_t count = rabitq_rotated_dimensions(dimensions);
 	float middle = (float) ((1u << bits) - 1) * 0.5f;
 
 	memset(vector, 0, dimensions * sizeof(float));
-	if (count > MAX_ROTATED)
+	if (count > RABITQ_MAX_ROTATED)
 		return;
 	for (uint32_t i = 0; i < count; i++)
 	{

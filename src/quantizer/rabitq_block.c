@@ -70,11 +70,14 @@ rabitq_block_put(DistanceMetric metric, uint32_t dimensions, uint32_t bits,
 	uint32_t count = rabitq_rotated_dimensions(dimensions);
 	uint32_t groups = count / RABITQ_GROUP;
 	LanePlace place = lane_place(lane);
+	uint8_t elements[RABITQ_MAX_ROTATED];
 	RabitqCoding coding;
 	double factor = metric == DISTANCE_L2 ? 2.0 : 1.0;
 	double add;
 
-	rabitq_coding_begin(&coding, count, bits, rotated_vector, rotated_center);
+	if (count > RABITQ_MAX_ROTATED)
+		return;
+	rabitq_code(rotated_vector, rotated_center, count, bits, &coding, elements);
 	add = metric == DISTANCE_L2 ? coding.square : -coding.center_dot;
 	add += factor * coding.rescale * coding.code_dot;
 	lane %= RABITQ_BLOCK;
@@ -83,26 +86,21 @@ rabitq_block_put(DistanceMetric metric, uint32_t dimensions, uint32_t bits,
 	to->error[lane] = rabitq_finite_float(factor * coding.error);
 	to->center_square = rabitq_finite_float(coding.center_square);
 
-	for (uint32_t first = 0; first < count; first += RABITQ_ROTATED_PADDING)
+	for (uint32_t plane = 0; plane < bits; plane++)
 	{
-		uint8_t elements[RABITQ_ROTATED_PADDING];
+		uint32_t bit = bits - 1 - plane;
+		uint8_t *byte = to->codes + place.byte + (size_t) plane * groups * RABITQ_GROUP_BYTES;
 
-		rabitq_coding_elements(&coding, first, elements);
-		for (uint32_t plane = 0; plane < bits; plane++)
+		for (uint32_t group = 0; group < groups; group++)
 		{
-			uint32_t bit = bits - 1 - plane;
-			uint8_t *bytes = to->codes + place.byte +
-							 ((size_t) plane * groups + first / RABITQ_GROUP) * RABITQ_GROUP_BYTES;
+			const uint8_t *of_group = elements + (size_t) group * RABITQ_GROUP;
+			uint32_t four = (uint32_t) of_group[0] | (uint32_t) of_group[1] << 8 |
+							(uint32_t) of_group[2] << 16 | (uint32_t) of_group[3] << 24;
 
-			for (uint32_t i = 0; i < RABITQ_ROTATED_PADDING; i += RABITQ_GROUP)
-			{
-				uint32_t nibble = (elements[i] >> bit & 1u) | (elements[i + 1] >> bit & 1u) << 1 |
-								  (elements[i + 2] >> bit & 1u) << 2 |
-								  (elements[i + 3] >> bit & 1u) << 3;
-
-				put_nibble(bytes, place.shift, nibble);
-				bytes += RABITQ_GROUP_BYTES;
-			}
+			/* The product has the four bits side by side, and no carry. */
+			four = four >> bit & 0x01010101u;
+			put_nibble(byte, place.shift, four * 0x01020408u >> 24 & 0x0fu);
+			byte += RABITQ_GROUP_BYTES;
 		}
 	}
 }
@@ -136,52 +134,6 @@ rabitq_block_query_size(uint32_t dimensions)
 	return sizeof(RabitqBlockQuery) + TABLE_ALIGNMENT + (size_t) groups * RABITQ_GROUP_BYTES * 2;
 }
 
-/* The 16 sums of a group's elements, and the least of them. */
-static float
-group_sums(const float *elements, float *sums)
-{
-	float least = 0.0f;
-
-	sums[0] = 0.0f;
-	for (uint32_t i = 0; i < RABITQ_GROUP; i++)
-	{
-		uint32_t with = 1u << i;
-
-		for (uint32_t j = 0; j < with; j++)
-			sums[with + j] = sums[j] + elements[i];
-		least += elements[i] < 0.0f ? elements[i] : 0.0f;
-	}
-	return least;
-}
-
-static void
-fill_tables(RabitqLookup *lookup, uint8_t *tables, const float *query, double step,
-			uint32_t top_lookup)
-{
-	float steps_per_unit = (float) (1.0 / step);
-	size_t high = (size_t) lookup->groups * RABITQ_GROUP_BYTES;
-
-	for (uint32_t group = 0; group < lookup->groups; group++)
-	{
-		float sums[RABITQ_GROUP_BYTES];
-		float least = group_sums(query + (size_t) group * RABITQ_GROUP, sums);
-
-		for (uint32_t i = 0; i < RABITQ_GROUP_BYTES; i++)
-		{
-			float steps = (sums[i] - least) * steps_per_unit + 0.5f;
-			uint32_t value;
-
-			/* Rounding may leave a little more than the range, or less than nothing. */
-			steps = steps < (float) top_lookup ? steps : (float) top_lookup;
-			value = steps > 0.0f ? (uint32_t) steps : 0;
-			tables[i] = (uint8_t) value;
-			if (lookup->wide)
-				tables[high + i] = (uint8_t) (value >> 8);
-		}
-		tables += RABITQ_GROUP_BYTES;
-	}
-}
-
 void
 rabitq_block_prepare(DistanceMetric metric, uint32_t dimensions, uint32_t bits,
 					 const float *rotated_query, void *query)
@@ -192,10 +144,11 @@ rabitq_block_prepare(DistanceMetric metric, uint32_t dimensions, uint32_t bits,
 	uint32_t top_code = (1u << bits) - 1;
 	uint32_t top_lookup;
 	uintptr_t tables = (uintptr_t) (prepared + 1);
-	double square = 0.0;
-	double sum = 0.0;
-	double least = 0.0;
-	double range = 0.0;
+	double squares[RABITQ_GROUP] = {0};
+	double magnitudes[RABITQ_GROUP] = {0};
+	double square;
+	double magnitude;
+	float range = 0.0f;
 	double step;
 
 	memset(query, 0, rabitq_block_query_size(dimensions));
@@ -208,27 +161,30 @@ rabitq_block_prepare(DistanceMetric metric, uint32_t dimensions, uint32_t bits,
 
 	for (uint32_t i = 0; i < count; i += RABITQ_GROUP)
 	{
-		double group_range = 0.0;
+		float group_range = 0.0f;
 
-		for (uint32_t j = i; j < i + RABITQ_GROUP; j++)
+		/* Sums of a group's elements, each in a lane of its own: they don't wait for one another. */
+		for (uint32_t lane = 0; lane < RABITQ_GROUP; lane++)
 		{
-			double element = rotated_query[j];
+			double element = rotated_query[i + lane];
 
-			square += element * element;
-			sum += element;
-			least += element < 0.0 ? element : 0.0;
-			group_range += fabs(element);
+			squares[lane] += element * element;
+			magnitudes[lane] += fabs(element);
+			group_range += fabsf(rotated_query[i + lane]);
 		}
 		range = group_range > range ? group_range : range;
 	}
+	square = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+	magnitude = (magnitudes[0] + magnitudes[1]) + (magnitudes[2] + magnitudes[3]);
 	prepared->square = rabitq_finite_float(square);
-	lookup->bias = rabitq_finite_float(top_code * (least - 0.5 * sum));
+	/* The least of all sums, (sum - magnitude) / 2, less half the sum */
+	lookup->bias = rabitq_finite_float(top_code * -0.5 * magnitude);
 
 	/* The largest look-up with which no sum exceeds 31 bits */
 	top_lookup = INT32_MAX / (top_code * lookup->groups);
 	if (top_lookup > (lookup->wide ? WIDE_LOOKUP : NARROW_LOOKUP))
 		top_lookup = lookup->wide ? WIDE_LOOKUP : NARROW_LOOKUP;
-	step = range / top_lookup;
+	step = (double) range / top_lookup;
 	/* A query of zeros, or one that is not finite: no look-up tells anything. */
 	if (!(step > 1e-37 && step < 1e37))
 	{
@@ -238,7 +194,9 @@ rabitq_block_prepare(DistanceMetric metric, uint32_t dimensions, uint32_t bits,
 	lookup->scale = (float) step;
 	lookup->error = (float) (RABITQ_ERROR_WIDTH * step *
 							 sqrt(lookup->groups / 12.0 * (pow(4.0, bits) - 1.0) / 3.0));
-	fill_tables(lookup, (uint8_t *) tables, rotated_query, step, top_lookup);
+	rabitq_kernels->fill_look_ups(
+		rotated_query, lookup->groups, (float) (1.0 / step), top_lookup, (uint8_t *) tables,
+		lookup->wide ? (uint8_t *) tables + (size_t) lookup->groups * RABITQ_GROUP_BYTES : NULL);
 }
 
 void

@@ -273,6 +273,80 @@ test_transforms(const RabitqKernels *set, const RabitqKernels *scalar)
 	check_done("%s: transforms and signs", set->name);
 }
 
+/* Encoding gives the same bits in all sets, NaN included; look-ups differ by a rounding at most. */
+static void
+test_coding(const RabitqKernels *set, const RabitqKernels *scalar)
+{
+	enum
+	{
+		MAX = 2048
+	};
+	static const float levels[] = {0.0f, 1.0f, 7.0f, 127.0f};
+	Guarded vectors = guarded_create(MAX * sizeof(float));
+	Guarded centers = guarded_create(MAX * sizeof(float));
+
+	for (uint32_t count = 16; count <= MAX; count += count < 256 ? 16 : 16 * (1 + random_below(20)))
+	{
+		for (int round = 0; round < 24; round++)
+		{
+			float *vector = (float *) vectors.end - count;
+			float *center = round % 3 == 0 ? NULL : (float *) centers.end - count;
+			float top = levels[round % 4];
+			float factors[RABITQ_TRIALS] = {0.0f, 0.9f * top, 1.1f * top, 1e30f};
+			double expected[2][RABITQ_TRIALS];
+			double got[2][RABITQ_TRIALS];
+			uint8_t expected_elements[MAX];
+			uint8_t elements[MAX + 1];
+			RabitqMoments expected_moments;
+			RabitqMoments moments;
+			uint8_t expected_tables[MAX * 8];
+			uint8_t tables[MAX * 8];
+			bool wide = round % 2 == 0;
+			bool agree = true;
+
+			for (uint32_t i = 0; i < count; i++)
+			{
+				vector[i] = random_float();
+				((float *) centers.end - count)[i] = random_float();
+			}
+			if (round == 20)
+				vector[random_below(count)] = NAN;
+			scalar->code_moments(vector, center, count, &expected_moments);
+			set->code_moments(vector, center, count, &moments);
+			expect(memcmp(&moments, &expected_moments, sizeof(moments)) == 0 || round == 20,
+				   "moments of %u: %.17g for %.17g", count, moments.square,
+				   expected_moments.square);
+			scalar->code_trials(vector, center, count, factors, top, expected[0], expected[1]);
+			set->code_trials(vector, center, count, factors, top, got[0], got[1]);
+			expect(memcmp(got, expected, sizeof(got)) == 0 || round == 20, "trials of %u", count);
+			elements[count] = 77;
+			got[0][0] = set->code_elements(vector, center, count, factors[2], top, elements);
+			expected[0][0] =
+				scalar->code_elements(vector, center, count, factors[2], top, expected_elements);
+			expect(memcmp(&got[0][0], &expected[0][0], sizeof(double)) == 0 || round == 20,
+				   "the product of %u: %.17g for %.17g", count, got[0][0], expected[0][0]);
+			expect(memcmp(elements, expected_elements, count) == 0, "elements of %u", count);
+			expect(elements[count] == 77, "wrote behind the end of %u", count);
+
+			if (round == 20)
+				continue;
+			scalar->fill_look_ups(vector, count / 4, wide ? 10000.0f : 60.0f, wide ? 65535 : 255,
+								  expected_tables, wide ? expected_tables + count * 4 : NULL);
+			set->fill_look_ups(vector, count / 4, wide ? 10000.0f : 60.0f, wide ? 65535 : 255,
+							   tables, wide ? tables + count * 4 : NULL);
+			for (uint32_t i = 0; i < count * 4; i++)
+			{
+				int a = tables[i] + (wide ? tables[count * 4 + i] * 256 : 0);
+				int b = expected_tables[i] + (wide ? expected_tables[count * 4 + i] * 256 : 0);
+
+				agree = agree && abs(a - b) <= 1;
+			}
+			expect(agree, "look-ups of %u", count);
+		}
+	}
+	check_done("%s: encoding and look-ups", set->name);
+}
+
 int
 main(void)
 {
@@ -292,6 +366,7 @@ main(void)
 		test_garbage(sets[s]);
 		test_dots(sets[s], sets[0]);
 		test_transforms(sets[s], sets[0]);
+		test_coding(sets[s], sets[0]);
 	}
 	return checks_end();
 }
