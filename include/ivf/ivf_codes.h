@@ -22,7 +22,7 @@
 StaticAssertDecl(IVF_BLOCK == RABITQ_BLOCK, "a block of codes is a block of ordinals");
 
 /* Blocks whose bounds are taken at a time, at most */
-#define IVF_BLOCK_BATCH 16
+#define IVF_BLOCK_BATCH 64
 
 static inline bool
 ivf_has_blocks(const IndexMeta *meta)

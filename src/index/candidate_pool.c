@@ -15,7 +15,7 @@
 #include "index/candidate_pool.h"
 
 /* Enough for the candidates that a search with a common LIMIT looks at, twice */
-#define FIRST_CAPACITY 2048
+#define FIRST_CAPACITY 1024
 /* Who asks for more than a pool held may ask for all */
 #define GROWTH 8
 /* Candidates whose distances are compared with the limit at a time */
