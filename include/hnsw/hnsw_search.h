@@ -9,14 +9,14 @@
 #ifndef HNSW_HNSW_SEARCH_H
 #define HNSW_HNSW_SEARCH_H
 
-#include "hnsw/hnsw_node.h"
-#include "index/index_query.h"
+#include "hnsw/hnsw_hop.h"
+#include "index/beam.h"
 
 typedef struct HnswSearch
 {
 	StorageReader *reader;
 	IndexQuery query;
-	void *long_vector; /* room for one that is longer than its slot; NULL as long as none was met */
+	HnswHop hop;
 
 	/*
 	 * Whether nodes that continue a chain of equal vectors are results too: for a scan, which
@@ -26,19 +26,22 @@ typedef struct HnswSearch
 
 	/* Where codes lie beside the edges (hnsw_search_edges.c); NULL elsewhere */
 	struct HnswEdgeSearch *edges;
+	Candidate *candidates; /* of that walk, a heap, nearest first */
+	uint32 candidate_count;
+	uint32 candidate_capacity;
 	bool estimated; /* the results' distances are, and not exact */
 
 	VisitedSet visited;
-	Candidate *candidates; /* heap, nearest first */
-	uint32 candidate_count;
-	uint32 candidate_capacity;
-	Candidate *results; /* heap, furthest first; then sorted, nearest first */
+	Beam beam;
+	Candidate
+		*results; /* nearest first (in the other walk a heap, furthest first, until it ends) */
 	uint32 result_count;
 	uint32 result_capacity;
 
 	/*
 	 * For a search that may go on (set keep_discarded after hnsw_search_begin): what was met on
-	 * level 0 and is no result.  A heap, nearest first, by the distances of codes.
+	 * level 0 and is no result.  A heap, nearest first, by the distances of codes.  (In the walk of
+	 * another search, what fell off its beam.)
 	 */
 	bool keep_discarded;
 	Candidate *discarded;

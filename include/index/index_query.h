@@ -40,4 +40,11 @@ extern void index_query_measure(const IndexQuery *query, StorageReader *reader, 
 extern void index_query_measure_run(const IndexQuery *query, StorageReader *reader, uint32 first,
 									uint32 count, float *distances);
 
+/*
+ * For a caller that has the slots' addresses, of the array that a search reads: loads and arithmetic
+ * alone, for the midst of a mapped-read section.
+ */
+extern void index_query_compute(const IndexQuery *query, const void *const *slots, uint32 count,
+								float *distances);
+
 #endif

@@ -23,6 +23,7 @@
 #ifndef STORAGE_VECTOR_STORE_H
 #define STORAGE_VECTOR_STORE_H
 
+#include "portability/instr_time.h"
 #include "storage/file_map.h"
 #include "storage/page_array.h"
 #include "storage/settle_map.h"
@@ -187,6 +188,13 @@ storage_reader_run(StorageReader *reader, MappedReadSection section, void *argum
 extern void
 storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
 				   const void **slots, MappedReadSection section, void *argument);
+
+/*
+ * The timing of a batch that is read in another way: whether this one is timed, and when it began;
+ * its end, if it is.  To be read by storage_read_batch() as long as reader->cold.
+ */
+extern bool storage_batch_begin(StorageReader *reader, instr_time *start);
+extern void storage_batch_end(StorageReader *reader, instr_time start);
 
 /* The same for `count` (at most STORAGE_MAX_BATCH) consecutive slots. */
 extern void storage_read_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 count,

@@ -2,35 +2,36 @@
  * hnsw/hnsw_search.c
  *		The walk through the graph: Algorithm 2 of Malkov and Yashunin, on codes.
  *
- * One hop: take the nearest candidate, copy its node, drop the neighbors seen
- * before, fetch the codes of all others in one batch and compute their distances
- * in one call of the quantizer, inside a mapped-read section.  Everything that
- * allocates (heaps, visited set) is made large enough before the section.
+ * A walk keeps the `ef` nearest nodes that it has met in a beam (index/beam.h) and
+ * expands the nearest one whose neighbors it has not looked at, until there is
+ * none.  One hop is hnsw_hop.c's.  Everything that allocates (beam, visited set) is
+ * made large enough before the hop, which runs in a mapped-read section.
+ *
+ * On the way down from the entry point one nearest node is enough, so there the
+ * walk is greedy and keeps nothing.
  */
 #include "postgres.h"
 #include "compat.h"
 
-#include <math.h>
-
 #include "miscadmin.h"
 
 #include "hnsw/hnsw_search_edges.h"
-#include "hnsw/hnsw_vector.h"
 #include "index/index_meta.h"
 
 void
 hnsw_search_begin(HnswSearch *search, StorageReader *reader, const IndexType *type,
 				  const void *vector, uint32 max_ef, bool follow_chains)
 {
+	uint32 m = hnsw_meta(reader->meta)->m;
+
 	search->reader = reader;
 	index_query_begin(&search->query, reader, type, vector, true);
-	search->long_vector = NULL;
+	hnsw_hop_begin(&search->hop, reader, &search->query);
 	search->follow_chains = follow_chains;
 
-	visited_set_init(&search->visited, max_ef * 2 * hnsw_meta(reader->meta)->m / 2);
-	search->candidate_capacity = Max(2 * max_ef, 256);
-	search->candidates = palloc(search->candidate_capacity * sizeof(Candidate));
-	search->candidate_count = 0;
+	/* Of the neighbors of what is expanded, some two thirds were met before. */
+	visited_set_init(&search->visited, max_ef * m * 3 / 2);
+	beam_init(&search->beam, max_ef);
 	search->result_capacity = max_ef;
 	search->results = palloc(max_ef * sizeof(Candidate));
 	search->result_count = 0;
@@ -40,149 +41,133 @@ hnsw_search_begin(HnswSearch *search, StorageReader *reader, const IndexType *ty
 	search->discarded_count = search->discarded_capacity = 0;
 	search->met_count = 0;
 
+	search->candidates = NULL;
+	search->candidate_count = search->candidate_capacity = 0;
 	search->edges = NULL;
 	search->estimated = search->query.prepared != NULL;
 	if (hnsw_meta(reader->meta)->edge_bits != 0)
 		hnsw_search_edges_begin(search);
 }
 
-/* The distance of a node that none was computed for: its vector may be longer than its slot. */
-static float
-measure_long_vector(HnswSearch *search, uint32 ordinal)
-{
-	IndexType type = search->query.type;
-	float distance;
-
-	type.vector_size = type.vector_type->slot_size(type.dimensions);
-	if (search->long_vector == NULL)
-		search->long_vector = palloc(type.vector_size);
-	if (!hnsw_read_long_vector(search->reader, &type, ordinal, search->long_vector))
-		return INFINITY;
-	distance = index_type_distance(&type, search->query.vector, search->long_vector);
-	return isnan(distance) ? INFINITY : distance;
-}
-
-/* Distances of any number of nodes to the query; NaN (corrupt or overflowing data) sorts last. */
-static void
-measure(HnswSearch *search, PageArrayId array, const uint32 *ordinals, uint32 count,
-		float *distances)
-{
-	index_query_measure(&search->query, search->reader, array, ordinals, count, distances);
-	for (uint32 i = 0; i < count; i++)
-	{
-		if (unlikely(isnan(distances[i])))
-			distances[i] = search->query.type.vector_type->varying
-							   ? measure_long_vector(search, ordinals[i])
-							   : INFINITY;
-	}
-}
-
-/* Room for `more` candidates. */
+/* Room for `more` candidates of a walk by the codes beside the edges */
 void
 hnsw_search_reserve_candidates(HnswSearch *search, uint32 more)
 {
+	Size capacity = Max(2 * ((Size) search->candidate_count + more), 256);
+
 	if (search->candidate_count + more <= search->candidate_capacity)
 		return;
-	search->candidate_capacity = 2 * (search->candidate_count + more);
-	search->candidates =
-		repalloc_huge(search->candidates, (Size) search->candidate_capacity * sizeof(Candidate));
+	if (search->candidates == NULL)
+		search->candidates = palloc(capacity * sizeof(Candidate));
+	else
+		search->candidates = repalloc_huge(search->candidates, capacity * sizeof(Candidate));
+	search->candidate_capacity = (uint32) capacity;
+}
+
+/* Make room for `more` discarded candidates. */
+static void
+reserve_discarded(HnswSearch *search, uint32 more)
+{
+	Size capacity = search->discarded_capacity;
+
+	if (likely(search->discarded_count + more <= capacity))
+		return;
+	capacity = Max(2 * (capacity + more), 256);
+	if (search->discarded == NULL)
+		search->discarded = palloc(capacity * sizeof(Candidate));
+	else
+		search->discarded = repalloc_huge(search->discarded, capacity * sizeof(Candidate));
+	search->discarded_capacity = (uint32) capacity;
 }
 
 void
 hnsw_search_discard(HnswSearch *search, Candidate candidate)
 {
-	if (search->discarded_count == search->discarded_capacity)
-	{
-		Size capacity = Max(2 * (Size) search->discarded_capacity, 1024);
-
-		if (search->discarded == NULL)
-			search->discarded = palloc(capacity * sizeof(Candidate));
-		else
-			search->discarded = repalloc_huge(search->discarded, capacity * sizeof(Candidate));
-		search->discarded_capacity = (uint32) capacity;
-	}
+	reserve_discarded(search, 1);
 	nearest_heap_push(search->discarded, &search->discarded_count, candidate);
 }
 
-/* Take a node in as candidate, and as one of the `ef` results, if it is near enough. */
+/*
+ * Take a node in that was met; needs room for one discarded.
+ *
+ * What falls off the beam is kept also where a search can't go on: without order then, for the
+ * rare case that a node of the beam turns out to be dead.  The others are kept only for a search
+ * that may go on.
+ */
 static inline void
-consider(HnswSearch *search, uint32 ef, Candidate candidate, bool keep_discarded)
+consider(HnswSearch *search, Candidate candidate, bool keep_discarded)
 {
-	Candidate discarded = candidate;
-	bool is_result = true;
+	uint64 key = beam_key(candidate);
+	uint64 lost = key;
 
-	if (search->result_count < ef)
+	if (key < beam_bound(&search->beam))
 	{
-		furthest_heap_push(search->results, &search->result_count, candidate);
-		keep_discarded = false;
+		lost = beam_insert(&search->beam, key);
+		if (lost == BEAM_NO_KEY)
+			return;
+		if (!keep_discarded)
+			search->discarded[search->discarded_count++] = beam_key_candidate(lost);
 	}
-	else if (candidate_is_nearer(candidate, search->results[0]))
-	{
-		discarded = search->results[0];
-		furthest_heap_replace_top(search->results, search->result_count, candidate);
-	}
-	else
-		is_result = false;
-
-	if (is_result)
-		nearest_heap_push(search->candidates, &search->candidate_count, candidate);
 	if (keep_discarded)
-		hnsw_search_discard(search, discarded);
+		nearest_heap_push(search->discarded, &search->discarded_count, beam_key_candidate(lost));
+}
+
+/* The nearest one that is discarded, taken out. */
+static Candidate
+take_nearest_discarded(HnswSearch *search, bool is_heap)
+{
+	Candidate *discarded = search->discarded;
+	uint32 nearest = 0;
+	Candidate taken;
+
+	if (is_heap)
+		return nearest_heap_pop(discarded, &search->discarded_count);
+	for (uint32 i = 1; i < search->discarded_count; i++)
+	{
+		if (candidate_is_nearer(discarded[i], discarded[nearest]))
+			nearest = i;
+	}
+	taken = discarded[nearest];
+	discarded[nearest] = discarded[--search->discarded_count];
+	return taken;
 }
 
 /*
  * A node that has no rows is walked through but is no result.  It is known when the node is read,
- * and every result's node is read before a search ends; so all results are LIVE then.
+ * and every result's node is read before a search ends; so all results are LIVE then.  The nearest
+ * one that the beam had no room for takes its place; it may be expanded a second time.
  */
 static void
-remove_result(HnswSearch *search, uint32 ordinal)
+replace_dead(HnswSearch *search, uint32 at, bool keep_discarded)
 {
-	uint32 kept = 0;
-
-	for (uint32 i = 0; i < search->result_count; i++)
-	{
-		if (search->results[i].ordinal != ordinal)
-			search->results[kept++] = search->results[i];
-	}
-	search->result_count = 0;
-	for (uint32 i = 0; i < kept; i++)
-		furthest_heap_push(search->results, &search->result_count, search->results[i]);
+	beam_remove(&search->beam, at);
+	if (search->discarded_count > 0)
+		(void) beam_insert(&search->beam, beam_key(take_nearest_discarded(search, keep_discarded)));
 }
 
-bool
-hnsw_search_descend(HnswSearch *search, int level)
+/* Take in what the last hop has found. */
+static void
+consider_found(HnswSearch *search, bool keep_discarded)
 {
-	StorageReader *reader = search->reader;
-	HnswMeta *meta = hnsw_meta(reader->meta);
-	uint32 entry = meta->entry;
-	float distance;
+	const HnswHop *hop = &search->hop;
 
-	search->result_count = 0;
-	if (entry == INVALID_ORDINAL)
-		return false;
-	storage_reader_check_ordinal(reader, entry);
-
-	measure(search, search->query.search_array, &entry, 1, &distance);
-	search->results[0].ordinal = entry;
-	search->results[0].distance = distance;
-	search->result_count = 1;
-	for (int at = (int) meta->entry_level; at > level; at--)
-		hnsw_search_level(search, at, 1);
-	return true;
+	reserve_discarded(search, hop->count);
+	for (uint32 i = 0; i < hop->count; i++)
+		consider(search, (Candidate){.distance = hop->distances[i], .ordinal = hop->ordinals[i]},
+				 keep_discarded);
+	search->met_count += hop->count;
 }
 
 /*
- * Algorithm 2, from results that are sorted and visited: heaps are made of them in place.  Those
- * beyond the first `ef` are entry points alone.
+ * Algorithm 2, from results that are sorted and visited.  Those beyond the first `ef` could be entry
+ * points alone, and only where one of the first has no rows: they are what is discarded first.
  */
 static void
 walk(HnswSearch *search, int level, uint32 ef)
 {
-	StorageReader *reader = search->reader;
+	HnswHop *hop = &search->hop;
+	Beam *beam = &search->beam;
 	bool keep_discarded = search->keep_discarded && level == 0;
-	HnswSlot slot;
-	HnswList list;
-	float distances[2 * HNSW_MAX_M];
 
 	if (search->edges != NULL)
 	{
@@ -191,66 +176,108 @@ walk(HnswSearch *search, int level, uint32 ef)
 	}
 
 	Assert(ef <= search->result_capacity);
-	search->candidate_count = 0;
-	hnsw_search_reserve_candidates(search, search->result_count);
+	if (!keep_discarded)
+		search->discarded_count = 0;
+	reserve_discarded(search, search->result_count);
+	beam_reset(beam, ef);
 	for (uint32 i = 0; i < search->result_count; i++)
-	{
-		nearest_heap_push(search->candidates, &search->candidate_count, search->results[i]);
-		if (i >= ef && keep_discarded)
-			hnsw_search_discard(search, search->results[i]);
-	}
-	search->result_count = Min(search->result_count, ef);
-	for (uint32 i = 0, count = 0; i < search->result_count; i++)
-		furthest_heap_push(search->results, &count, search->results[i]);
+		consider(search, search->results[i], keep_discarded);
 
-	while (search->candidate_count > 0)
+	for (;;)
 	{
-		Candidate nearest = nearest_heap_pop(search->candidates, &search->candidate_count);
-		uint32 unseen = 0;
+		uint32 at = beam_next(beam, beam->cursor);
+		uint32 ahead;
+		uint64 key;
 
-		if (search->result_count >= ef && candidate_is_nearer(search->results[0], nearest))
+		beam->cursor = at;
+		if (at == beam->count)
 			break;
 		CHECK_FOR_INTERRUPTS();
+		key = beam->keys[at];
+		beam->expanded[at] = 1;
 
 		/* The runner-up is the likeliest next hop: its node arrives while this one is worked on. */
-		if (search->candidate_count > 0)
-			storage_touch_slot(reader, HNSW_NODES, search->candidates[0].ordinal);
+		ahead = beam_next(beam, at + 1);
+		if (ahead < beam->count)
+			hnsw_hop_touch(hop, beam_key_ordinal(beam->keys[ahead]));
 
-		hnsw_read_node(reader, nearest.ordinal, &slot);
-		if (unlikely(slot.node.state != HNSW_NODE_LIVE) && level == 0)
-			remove_result(search, nearest.ordinal);
-		hnsw_read_list(reader, nearest.ordinal, &slot.node, level, false, &list);
-
-		visited_set_reserve(&search->visited, list.count + 1);
+		visited_set_reserve(&search->visited, 2 * hop->m + 1);
+		hnsw_hop(hop, beam_key_ordinal(key), level, &search->visited);
+		if (unlikely(hop->state != HNSW_NODE_LIVE) && level == 0)
+			replace_dead(search, at, keep_discarded);
 
 		/* The next node with an equal vector is as far away; upper levels have none. */
-		if (search->follow_chains && level == 0 && slot.node.next != INVALID_ORDINAL &&
-			visited_set_add(&search->visited, slot.node.next))
+		if (search->follow_chains && level == 0 && hop->next != INVALID_ORDINAL &&
+			visited_set_add(&search->visited, hop->next))
 		{
-			hnsw_search_reserve_candidates(search, 1);
-			consider(search, ef,
-					 (Candidate){.distance = nearest.distance, .ordinal = slot.node.next},
-					 keep_discarded);
+			reserve_discarded(search, 1);
+			consider(
+				search,
+				(Candidate){.distance = beam_key_candidate(key).distance, .ordinal = hop->next},
+				keep_discarded);
 			search->met_count++;
 		}
-
-		for (uint32 i = 0; i < list.count; i++)
-		{
-			if (visited_set_add(&search->visited, list.ids[i]))
-				list.ids[unseen++] = list.ids[i];
-		}
-		if (unseen == 0)
-			continue;
-		measure(search, search->query.search_array, list.ids, unseen, distances);
-
-		hnsw_search_reserve_candidates(search, unseen);
-		for (uint32 i = 0; i < unseen; i++)
-			consider(search, ef, (Candidate){.distance = distances[i], .ordinal = list.ids[i]},
-					 keep_discarded);
-		search->met_count += unseen;
+		consider_found(search, keep_discarded);
 	}
 
-	candidates_sort(search->results, search->result_count);
+	search->result_count = beam->count;
+	for (uint32 i = 0; i < beam->count; i++)
+		search->results[i] = beam_key_candidate(beam->keys[i]);
+	if (!keep_discarded)
+		search->discarded_count = 0;
+}
+
+/* From a node to the nearest one of a level that is reached by ever nearer ones. */
+static Candidate
+descend_level(HnswSearch *search, Candidate nearest, int level)
+{
+	HnswHop *hop = &search->hop;
+
+	for (;;)
+	{
+		uint32 from = nearest.ordinal;
+
+		CHECK_FOR_INTERRUPTS();
+		hnsw_hop(hop, from, level, NULL);
+		for (uint32 i = 0; i < hop->count; i++)
+		{
+			Candidate met = {.distance = hop->distances[i], .ordinal = hop->ordinals[i]};
+
+			if (candidate_is_nearer(met, nearest))
+				nearest = met;
+		}
+		if (nearest.ordinal == from)
+			return nearest;
+	}
+}
+
+bool
+hnsw_search_descend(HnswSearch *search, int level)
+{
+	HnswMeta *meta = hnsw_meta(search->reader->meta);
+	int top = (int) meta->entry_level;
+	Candidate nearest = {.ordinal = meta->entry};
+
+	search->result_count = 0;
+	if (nearest.ordinal == INVALID_ORDINAL)
+		return false;
+	storage_reader_check_ordinal(search->reader, nearest.ordinal);
+
+	hnsw_hop_measure(&search->hop, search->query.search_array, &nearest.ordinal, 1,
+					 &nearest.distance);
+	if (search->edges == NULL)
+	{
+		for (int at = top; at > level; at--)
+			nearest = descend_level(search, nearest, at);
+	}
+	search->results[0] = nearest;
+	search->result_count = 1;
+	if (search->edges != NULL)
+	{
+		for (int at = top; at > level; at--)
+			hnsw_search_level(search, at, 1);
+	}
+	return true;
 }
 
 void
@@ -261,7 +288,6 @@ hnsw_search_level(HnswSearch *search, int level, uint32 ef)
 	search->met_count = search->result_count;
 
 	/* The results of the level above are the entry points. */
-	candidates_sort(search->results, search->result_count);
 	for (uint32 i = 0; i < search->result_count; i++)
 		visited_set_add(&search->visited, search->results[i].ordinal);
 	walk(search, level, ef);
@@ -299,7 +325,7 @@ hnsw_search_rerank(HnswSearch *search)
 	distances = palloc(count * sizeof(float));
 	for (uint32 i = 0; i < count; i++)
 		ordinals[i] = search->results[i].ordinal;
-	measure(search, PAGE_ARRAY_VECTORS, ordinals, count, distances);
+	hnsw_hop_measure(&search->hop, PAGE_ARRAY_VECTORS, ordinals, count, distances);
 	for (uint32 i = 0; i < count; i++)
 		search->results[i].distance = distances[i];
 	candidates_sort(search->results, count);

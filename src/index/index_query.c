@@ -69,6 +69,16 @@ typedef struct DistanceSection
 	float *distances;
 } DistanceSection;
 
+void
+index_query_compute(const IndexQuery *query, const void *const *slots, uint32 count,
+					float *distances)
+{
+	if (query->prepared != NULL)
+		query->quantizer->distances(query->prepared, slots, count, distances);
+	else
+		index_type_distances(&query->type, query->vector, slots, count, distances);
+}
+
 static void
 compute_code_distances(void *argument)
 {

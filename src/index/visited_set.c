@@ -10,13 +10,22 @@
 
 #include "index/visited_set.h"
 
+StaticAssertDecl(sizeof(VisitedBucket) == 64, "a bucket is a cache line");
+
+/* Ordinals a bucket, on average, when a set grows: one in ten thousand is full then. */
+#define FULL_LOAD 6
+
 static void
-allocate(VisitedSet *set, uint32 capacity)
+allocate(VisitedSet *set, uint32 buckets)
 {
-	set->slots = MemoryContextAllocExtended(set->context, (Size) capacity * sizeof(uint32),
-											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	set->mask = capacity - 1;
-	set->limit = capacity / 2;
+	Size size = (Size) buckets * sizeof(VisitedBucket);
+
+	set->memory =
+		MemoryContextAllocExtended(set->context, size + sizeof(VisitedBucket), MCXT_ALLOC_HUGE);
+	set->buckets = (VisitedBucket *) TYPEALIGN(sizeof(VisitedBucket), (uintptr_t) set->memory);
+	memset(set->buckets, 0, size);
+	set->mask = buckets - 1;
+	set->limit = buckets * FULL_LOAD;
 	set->count = 0;
 }
 
@@ -24,30 +33,29 @@ void
 visited_set_init(VisitedSet *set, uint32 expected)
 {
 	set->context = CurrentMemoryContext;
-	allocate(set, pg_nextpower2_32(Max(expected, 128) * 2));
+	allocate(set, pg_nextpower2_32(Max(expected, 128) / FULL_LOAD + 1));
 }
 
 void
 visited_set_clear(VisitedSet *set)
 {
 	if (set->count > 0)
-		memset(set->slots, 0, ((Size) set->mask + 1) * sizeof(uint32));
+		memset(set->buckets, 0, ((Size) set->mask + 1) * sizeof(VisitedBucket));
 	set->count = 0;
 }
 
 void
-visited_set_reserve(VisitedSet *set, uint32 more)
+visited_set_grow(VisitedSet *set, uint32 more)
 {
-	uint32 *old = set->slots;
-	uint32 capacity = set->mask + 1;
+	VisitedBucket *old = set->buckets;
+	void *old_memory = set->memory;
+	uint32 buckets = set->mask + 1;
 
-	if (set->count + more <= set->limit)
-		return;
-	allocate(set, pg_nextpower2_32((set->count + more) * 2 + 1));
-	for (uint32 i = 0; i < capacity; i++)
+	allocate(set, pg_nextpower2_32((set->count + more) / FULL_LOAD * 2 + 1));
+	for (uint32 i = 0; i < buckets; i++)
 	{
-		if (old[i] != 0)
-			visited_set_add(set, old[i] - 1);
+		for (uint32 j = 0; j < old[i].count; j++)
+			visited_set_add(set, old[i].ordinals[j] - 1);
 	}
-	pfree(old);
+	pfree(old_memory);
 }

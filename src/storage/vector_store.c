@@ -188,9 +188,8 @@ storage_fetch_run_singly(StorageReader *reader, PageArrayId array, uint32 first,
 	reader->store->fetch(reader, array, ordinals, count, slots);
 }
 
-/* Batches are timed now and then: whether this one is, and when it began. */
-static bool
-begin_batch(StorageReader *reader, instr_time *start)
+bool
+storage_batch_begin(StorageReader *reader, instr_time *start)
 {
 	bool timed = reader->cold || reader->batches % WARM_BATCHES_PER_TIMING == 0;
 
@@ -200,8 +199,8 @@ begin_batch(StorageReader *reader, instr_time *start)
 	return timed;
 }
 
-static void
-end_batch(StorageReader *reader, instr_time start)
+void
+storage_batch_end(StorageReader *reader, instr_time start)
 {
 	instr_time elapsed;
 
@@ -219,11 +218,11 @@ storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordin
 
 	if (reader->cold && count > 1)
 		reader->store->prefetch(reader, array, ordinals, count);
-	timed = begin_batch(reader, &start);
+	timed = storage_batch_begin(reader, &start);
 	storage_fetch(reader, array, ordinals, count, slots);
 	storage_reader_run(reader, section, argument);
 	if (timed)
-		end_batch(reader, start);
+		storage_batch_end(reader, start);
 }
 
 void
@@ -231,12 +230,12 @@ storage_read_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 
 				 const void **slots, MappedReadSection section, void *argument)
 {
 	instr_time start;
-	bool timed = begin_batch(reader, &start);
+	bool timed = storage_batch_begin(reader, &start);
 
 	reader->store->fetch_run(reader, array, first, count, slots);
 	storage_reader_run(reader, section, argument);
 	if (timed)
-		end_batch(reader, start);
+		storage_batch_end(reader, start);
 }
 
 void

@@ -1,0 +1,221 @@
+/*
+ * hnsw/hnsw_hop.c
+ *		One hop of a walk, in place in the map or by copies.
+ *
+ * A hop takes about as long as the cache misses that it waits for, so it asks for
+ * all of them at once: the first lines of all codes, then the node that comes next
+ * and the codes of its neighbors, and only then does it compute.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "hnsw/hnsw_hop.h"
+#include "hnsw/hnsw_vector.h"
+#include "index/index_meta.h"
+
+/* Cache lines of a code that are asked for before the first distance */
+#define TOUCHED_BYTES (4 * 64)
+
+void
+hnsw_hop_begin(HnswHop *hop, StorageReader *reader, const IndexQuery *query)
+{
+	const IndexMeta *meta = reader->meta;
+	uint32 limit = meta->ordinal_count;
+	uint32 most = 2 * (uint32) hnsw_meta(meta)->m;
+
+	hop->reader = reader;
+	hop->query = query;
+	hop->m = hnsw_meta(meta)->m;
+	hop->long_vector = NULL;
+	hop->slots = palloc(most * sizeof(void *));
+	hop->ordinals = palloc(most * sizeof(uint32));
+	hop->distances = palloc(most * sizeof(float));
+	hop->in_place =
+		!query->type.vector_type->varying &&
+		mapped_array_begin(reader, HNSW_NODES, limit, &hop->nodes) &&
+		mapped_array_begin(reader, query->search_array, limit, &hop->codes) &&
+		mapped_array_begin(reader, HNSW_UPPER, hnsw_meta(meta)->upper_count, &hop->upper);
+}
+
+/* The distance of a node that none was computed for: its vector may be longer than its slot. */
+static float
+measure_long_vector(HnswHop *hop, uint32 ordinal)
+{
+	IndexType type = hop->query->type;
+	float distance;
+
+	type.vector_size = type.vector_type->slot_size(type.dimensions);
+	if (hop->long_vector == NULL)
+		hop->long_vector = palloc(type.vector_size);
+	if (!hnsw_read_long_vector(hop->reader, &type, ordinal, hop->long_vector))
+		return INFINITY;
+	distance = index_type_distance(&type, hop->query->vector, hop->long_vector);
+	return isnan(distance) ? INFINITY : distance;
+}
+
+void
+hnsw_hop_measure(HnswHop *hop, PageArrayId array, const uint32 *ordinals, uint32 count,
+				 float *distances)
+{
+	index_query_measure(hop->query, hop->reader, array, ordinals, count, distances);
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (unlikely(isnan(distances[i])))
+			distances[i] = hop->query->type.vector_type->varying
+							   ? measure_long_vector(hop, ordinals[i])
+							   : INFINITY;
+	}
+}
+
+/* Into the second cache: a hop's lines are more than the first one can have under way. */
+static inline void
+touch(const char *slot, uint32 size)
+{
+	uint32 last = Min(size, TOUCHED_BYTES) - 1;
+
+	for (uint32 at = 0; at < last; at += 64)
+		__builtin_prefetch(slot + at, 0, 2);
+	__builtin_prefetch(slot + last, 0, 2);
+}
+
+/* The node's list of the hop's level, if all about it is as it should be; NULL otherwise. */
+static inline const uint32 *
+find_list(const HnswHop *hop, const HnswNode *node, uint32 m, uint32 *count)
+{
+	const HnswUpper *upper;
+	uint32 at;
+
+	/* The map may show a node as it was before the edge to it was made. */
+	if (unlikely((node->state != HNSW_NODE_LIVE && node->state != HNSW_NODE_DEAD) ||
+				 node->level >= HNSW_MAX_LEVEL))
+		return NULL;
+	if (hop->level == 0)
+	{
+		*count = node->count;
+		return *count <= 2 * m ? node->neighbors : NULL;
+	}
+
+	*count = 0;
+	if (node->level < hop->level)
+		return node->neighbors;
+	at = node->upper + hop->level - 1;
+	if (node->upper >= hop->upper.limit || at >= hop->upper.limit)
+		return NULL;
+	upper = (const HnswUpper *) mapped_array_slot(&hop->upper, at);
+	*count = upper->count;
+	if (upper->owner != hop->ordinal || upper->level != hop->level || *count > m)
+		return NULL;
+	return upper->neighbors;
+}
+
+/* The whole hop in place; runs in a mapped-read section. */
+static void
+hop_in_place(void *argument)
+{
+	HnswHop *hop = argument;
+	const HnswNode *node = (const HnswNode *) mapped_array_slot(&hop->nodes, hop->ordinal);
+	uint32 m = hop->m;
+	uint32 limit = hop->codes.limit;
+	uint32 size = hop->codes.array->slot_size;
+	uint32 found = 0;
+	uint32 largest = 0;
+	uint32 count;
+	const uint32 *list = find_list(hop, node, m, &count);
+
+	if (unlikely(list == NULL))
+		return;
+	hop->state = node->state;
+	hop->next = node->next;
+	if (unlikely(hop->next != INVALID_ORDINAL && hop->next >= limit))
+		return;
+
+	/* A copy: what is checked must be what is used. */
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32 ordinal = list[i];
+
+		hop->ordinals[i] = ordinal;
+		largest = Max(largest, ordinal);
+	}
+	if (unlikely(largest >= limit))
+		return;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32 ordinal = hop->ordinals[i];
+		const char *slot = mapped_array_slot(&hop->codes, ordinal);
+
+		hop->ordinals[found] = ordinal;
+		hop->slots[found] = slot;
+		if (hop->visited != NULL && !visited_set_add(hop->visited, ordinal))
+			continue;
+		touch(slot, size);
+		found++;
+	}
+	hop->count = found;
+	index_query_compute(hop->query, hop->slots, found, hop->distances);
+	hop->done = true;
+}
+
+static void
+hop_by_copies(HnswHop *hop)
+{
+	HnswSlot slot;
+	HnswList list;
+	uint32 found = 0;
+
+	hnsw_read_node(hop->reader, hop->ordinal, &slot);
+	hnsw_read_list(hop->reader, hop->ordinal, &slot.node, hop->level, false, &list);
+	hop->state = slot.node.state;
+	hop->next = slot.node.next;
+	for (uint32 i = 0; i < list.count; i++)
+	{
+		if (hop->visited == NULL || visited_set_add(hop->visited, list.ids[i]))
+			hop->ordinals[found++] = list.ids[i];
+	}
+	hop->count = found;
+	if (found > 0)
+		hnsw_hop_measure(hop, hop->query->search_array, hop->ordinals, found, hop->distances);
+}
+
+void
+hnsw_hop_touch(HnswHop *hop, uint32 ordinal)
+{
+	if (hop->in_place && ordinal < hop->nodes.limit)
+		touch(mapped_array_slot(&hop->nodes, ordinal),
+			  offsetof(HnswNode, neighbors) + 2 * hop->m * sizeof(uint32));
+}
+
+void
+hnsw_hop(HnswHop *hop, uint32 ordinal, int level, VisitedSet *visited)
+{
+	instr_time start;
+	bool timed;
+
+	hop->ordinal = ordinal;
+	hop->level = level;
+	hop->visited = visited;
+	if (!hop->in_place || hop->reader->cold || ordinal >= hop->nodes.limit)
+	{
+		hop_by_copies(hop);
+		return;
+	}
+
+	hop->done = false;
+	timed = storage_batch_begin(hop->reader, &start);
+	mapped_read_call(hop_in_place, hop);
+	if (timed)
+		storage_batch_end(hop->reader, start);
+	if (unlikely(!hop->done))
+	{
+		hop_by_copies(hop);
+		return;
+	}
+	for (uint32 i = 0; i < hop->count; i++)
+	{
+		if (unlikely(isnan(hop->distances[i])))
+			hop->distances[i] = INFINITY;
+	}
+}
