@@ -133,6 +133,23 @@ vs_locator_make(Oid tablespace, Oid database, VsRelFileNumber relation)
 }
 
 /*
+ * What a buffer holds (storage/buf_internals.h): macros until 15, functions since 16; the state has
+ * 64 bits since 19.
+ */
+#if PG_VERSION_NUM < 160000
+#define vs_buffer_tag_init(tag, locator, fork, block) INIT_BUFFERTAG(*(tag), locator, fork, block)
+#define vs_buffer_tags_equal(a, b)					  BUFFERTAGS_EQUAL(*(a), *(b))
+#else
+#define vs_buffer_tag_init(tag, locator, fork, block) InitBufferTag(tag, &(locator), fork, block)
+#define vs_buffer_tags_equal(a, b)					  BufferTagsEqual(a, b)
+#endif
+#if PG_VERSION_NUM < 190000
+#define vs_buffer_state(descriptor) pg_atomic_read_u32(&(descriptor)->state)
+#else
+#define vs_buffer_state(descriptor) pg_atomic_read_u64(&(descriptor)->state)
+#endif
+
+/*
  * Backend numbers: BackendId until 16 (invalid: InvalidBackendId), ProcNumber since 17 (invalid:
  * INVALID_PROC_NUMBER).  rd_backend of a relation has this type.
  */

@@ -29,4 +29,7 @@ extern Buffer pin_cache_get(PinCache *cache, PageArrayId array, uint32 data_bloc
 extern void pin_cache_get_batch(PinCache *cache, PageArrayId array, const uint32 *data_blocks,
 								uint32 count, Buffer *buffers);
 
+/* The buffer that held the block when this backend used it last; InvalidBuffer = unknown. */
+extern Buffer pin_cache_recent(PinCache *cache, uint32 data_block);
+
 #endif

@@ -89,6 +89,8 @@ typedef struct StorageReader
 	FileMap *map;	   /* mmap */
 
 	struct PinCache *pins; /* both: slots that are read through buffers */
+	bool peeks;			   /* without pins where that may be (storage/buffer_peek.h) */
+	uint32 looks;		   /* so far */
 	char *scratch;		   /* copies of this batch's slots */
 	Size scratch_size;
 	bool cold;		/* the last batch that was timed waited for the disk */
@@ -106,6 +108,11 @@ storage_effective_kind(Relation index, StorageKind wanted, Snapshot snapshot, co
 /* Begin reading; memory in the current context, which the reader must not outlive.  A snapshot
  * must have been taken before. */
 extern StorageReader *storage_reader_begin(Relation index, StorageKind wanted, Snapshot snapshot);
+/*
+ * What the reader reads is advice: slots may be copied out of shared buffers without pins and locks
+ * (storage/buffer_peek.h), but for those that buffer_pool_copy_slot reads.
+ */
+extern void storage_reader_set_advisory(StorageReader *reader);
 /* Takes a new look at metapage and settle map; for a rescan. */
 extern void storage_reader_refresh(StorageReader *reader);
 extern void storage_reader_release_pins(StorageReader *reader);

@@ -522,6 +522,7 @@ insert_vector(const IndexInsertRow *row)
 	int level;
 
 	insert.reader = storage_reader_begin(index, index_storage_option(index), NULL);
+	storage_reader_set_advisory(insert.reader);
 	hnsw_meta_check(index, type, insert.reader->meta);
 	insert.m = hnsw_meta(insert.reader->meta)->m;
 	insert.ef_construction = (uint32) hnsw_ef_construction_option(index);

@@ -215,16 +215,21 @@ hnsw_linker_add_edge(HnswLinker *linker, uint32 from, uint32 to, int level, Hnsw
 	HnswSlot slot;
 	HnswList list;
 	HnswList replacement;
+	bool current = false; /* a first look without a lock mostly shows what is on the page */
 
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		hnsw_read_node_current(linker->reader, from, &slot);
+		if (current)
+			hnsw_read_node_current(linker->reader, from, &slot);
+		else
+			hnsw_read_node(linker->reader, from, &slot);
 		if (!hnsw_node_is_linkable(&slot.node, level))
 			return false;
-		hnsw_read_list(linker->reader, from, &slot.node, level, true, &list);
+		hnsw_read_list(linker->reader, from, &slot.node, level, current, &list);
 		if (hnsw_list_contains(&list, to))
 			return true;
+		current = true;
 
 		replacement = list;
 		if (list.count < max)

@@ -83,8 +83,7 @@ void
 hnsw_read_node(StorageReader *reader, uint32 ordinal, HnswSlot *slot)
 {
 	storage_copy_head(reader, HNSW_NODES, ordinal, head_size(reader), slot->bytes);
-	if (unlikely(slot->node.state != HNSW_NODE_LIVE && slot->node.state != HNSW_NODE_DEAD) &&
-		reader->map != NULL)
+	if (unlikely(slot->node.state != HNSW_NODE_LIVE && slot->node.state != HNSW_NODE_DEAD))
 		copy_node_current(reader, ordinal, slot);
 	check_node(reader, ordinal, &slot->node);
 }
@@ -129,9 +128,8 @@ hnsw_read_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, int 
 			return;
 		if (!current)
 			storage_copy_head(reader, HNSW_UPPER, at, size, slot.bytes);
-		if (current ||
-			(reader->map != NULL && (slot.upper.owner != ordinal || slot.upper.level != level ||
-									 slot.upper.count > hnsw_meta(reader->meta)->m)))
+		if (current || slot.upper.owner != ordinal || slot.upper.level != level ||
+			slot.upper.count > hnsw_meta(reader->meta)->m)
 			buffer_pool_copy_head(reader, HNSW_UPPER, at, size, slot.bytes);
 		check_upper(reader, ordinal, level, &slot.upper);
 		list->count = slot.upper.count;

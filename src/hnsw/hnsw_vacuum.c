@@ -180,6 +180,7 @@ vacuum_begin(IndexVacuumInfo *info)
 	vacuum->index = info->index;
 	vacuum->strategy = info->strategy;
 	vacuum->reader = storage_reader_begin(info->index, index_storage_option(info->index), NULL);
+	storage_reader_set_advisory(vacuum->reader);
 	index_type_get(info->index, &type);
 	hnsw_meta_check(info->index, &type, vacuum->reader->meta);
 	vacuum->m = hnsw_meta(vacuum->reader->meta)->m;

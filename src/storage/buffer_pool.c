@@ -12,6 +12,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "storage/buffer_peek.h"
 #include "storage/pin_cache.h"
 #include "storage/vector_store.h"
 
@@ -59,15 +60,73 @@ buffer_pool_copy_slot(StorageReader *reader, PageArrayId array_id, uint32 ordina
 						  slot);
 }
 
+/* Slots that are whole on their pages, as addresses in pinned pages */
+static void
+fetch_pinned(StorageReader *reader, PageArrayId array_id, const uint32 *ordinals, uint32 count,
+			 const void **slots)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	uint32 blocks[STORAGE_MAX_BATCH] = {0};
+	Buffer buffers[STORAGE_MAX_BATCH];
+	uint32 offsets[STORAGE_MAX_BATCH];
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		SlotPlace place = page_array_place(array, ordinals[i]);
+
+		blocks[i] = place.data_block;
+		offsets[i] = place.offset;
+	}
+	pin_cache_get_batch(reader->pins, array_id, blocks, count, buffers);
+	for (uint32 i = 0; i < count; i++)
+		slots[i] = storage_page_payload(BufferGetPage(buffers[i])) + offsets[i];
+}
+
+/* The same as copies made without pins, where that can be. */
+static void
+fetch_peeking(StorageReader *reader, PageArrayId array_id, const uint32 *ordinals, uint32 count,
+			  const void **slots)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	uint32 slot_stride = MAXALIGN(array->slot_size);
+	char *scratch = storage_reader_scratch(reader, (Size) slot_stride * count);
+	SlotPlace places[STORAGE_MAX_BATCH];
+	uint32 missed[STORAGE_MAX_BATCH];
+	uint32 missed_at[STORAGE_MAX_BATCH];
+	const void *missed_slots[STORAGE_MAX_BATCH];
+	uint32 missed_count = 0;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		places[i] = page_array_place(array, ordinals[i]);
+		buffer_peek_prefetch_descriptor(reader, places[i].data_block);
+	}
+	for (uint32 i = 0; i < count; i++)
+		buffer_peek_prefetch_slot(reader, places[i].data_block, places[i].offset, array->slot_size);
+	for (uint32 i = 0; i < count; i++)
+	{
+		char *copy = scratch + (Size) slot_stride * i;
+
+		slots[i] = copy;
+		if (buffer_peek_copy(reader, array_id, places[i].data_block, places[i].offset,
+							 array->slot_size, copy))
+			continue;
+		missed[missed_count] = ordinals[i];
+		missed_at[missed_count++] = i;
+	}
+	if (missed_count == 0)
+		return;
+	fetch_pinned(reader, array_id, missed, missed_count, missed_slots);
+	for (uint32 i = 0; i < missed_count; i++)
+		slots[missed_at[i]] = missed_slots[i];
+}
+
 static void
 buffer_pool_fetch(StorageReader *reader, PageArrayId array_id, const uint32 *ordinals, uint32 count,
 				  const void **slots)
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 	uint32 slot_stride = MAXALIGN(array->slot_size);
-	uint32 blocks[STORAGE_MAX_BATCH] = {0};
-	Buffer buffers[STORAGE_MAX_BATCH];
-	uint32 offsets[STORAGE_MAX_BATCH];
 
 	Assert(count <= STORAGE_MAX_BATCH);
 	if (array->slots_per_page == 0 || reader->copy_out)
@@ -81,19 +140,11 @@ buffer_pool_fetch(StorageReader *reader, PageArrayId array_id, const uint32 *ord
 			buffer_pool_copy_slot(reader, array_id, ordinals[i], copy);
 			slots[i] = copy;
 		}
-		return;
 	}
-
-	for (uint32 i = 0; i < count; i++)
-	{
-		SlotPlace place = page_array_place(array, ordinals[i]);
-
-		blocks[i] = place.data_block;
-		offsets[i] = place.offset;
-	}
-	pin_cache_get_batch(reader->pins, array_id, blocks, count, buffers);
-	for (uint32 i = 0; i < count; i++)
-		slots[i] = storage_page_payload(BufferGetPage(buffers[i])) + offsets[i];
+	else if (reader->peeks)
+		fetch_peeking(reader, array_id, ordinals, count, slots);
+	else
+		fetch_pinned(reader, array_id, ordinals, count, slots);
 }
 
 static void

@@ -120,6 +120,18 @@ recent_entry(PinCache *cache, BlockNumber block)
 	return &recent_buffers[(hash_block(block) ^ cache->locator_hash) >> 16];
 }
 
+Buffer
+pin_cache_recent(PinCache *cache, uint32 data_block)
+{
+	BlockNumber block = storage_block_of_data_block(data_block);
+	const RecentBuffer *recent;
+
+	if (!cache->use_recent)
+		return InvalidBuffer;
+	recent = recent_entry(cache, block);
+	return recent->block == block ? recent->buffer : InvalidBuffer;
+}
+
 /* The cache's slot for a block: its page, or the free slot where it belongs. */
 static inline PinnedPage *
 find(PinCache *cache, uint32 data_block)

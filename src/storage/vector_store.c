@@ -13,6 +13,7 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "storage/buffer_peek.h"
 #include "storage/pin_cache.h"
 #include "storage/vector_store.h"
 #include "utils/memutils.h"
@@ -120,6 +121,12 @@ storage_reader_begin(Relation index, StorageKind wanted, Snapshot snapshot)
 
 	MemoryContextSwitchTo(outer);
 	return reader;
+}
+
+void
+storage_reader_set_advisory(StorageReader *reader)
+{
+	reader->peeks = buffer_peek_is_allowed(reader);
 }
 
 void
@@ -295,14 +302,23 @@ copy_mapped(StorageReader *reader, const PageArrayMeta *array, uint32 ordinal, S
 	return true;
 }
 
+/* Copy the head of a slot that is whole on one page without a pin; false otherwise. */
+static bool
+copy_peeking(StorageReader *reader, PageArrayId array_id, SlotPlace place, uint32 size, void *slot)
+{
+	return reader->peeks && place.first == reader->meta->arrays[array_id].slot_size &&
+		   buffer_peek_copy(reader, array_id, place.data_block, place.offset, size, slot);
+}
+
 void
 storage_copy_head(StorageReader *reader, PageArrayId array_id, uint32 ordinal, uint32 size,
 				  void *slot)
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	SlotPlace place = page_array_place(array, ordinal);
 
-	if (reader->map == NULL ||
-		!copy_mapped(reader, array, ordinal, page_array_place(array, ordinal), size, slot))
+	if ((reader->map == NULL || !copy_mapped(reader, array, ordinal, place, size, slot)) &&
+		!copy_peeking(reader, array_id, place, size, slot))
 		buffer_pool_copy_head(reader, array_id, ordinal, size, slot);
 }
 
