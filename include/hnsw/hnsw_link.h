@@ -15,9 +15,10 @@ typedef struct HnswLinker
 	IndexType type;
 	uint16 m;
 	MemoryContext context;
-	void *base;	   /* one stored vector */
-	char *vectors; /* capacity of them */
-	const void **pointers;
+	void *base; /* one stored vector */
+	/* `capacity` of each */
+	const void **slots;	   /* vectors of the candidates */
+	const void **pointers; /* the same, sorted */
 	Candidate *candidates;
 	uint32 *order;
 	uint32 capacity;

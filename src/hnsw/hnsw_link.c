@@ -35,64 +35,114 @@ reserve(HnswLinker *linker, uint32 count)
 		return;
 	if (linker->capacity > 0)
 	{
-		pfree(linker->vectors);
+		pfree(linker->slots);
 		pfree(linker->pointers);
 		pfree(linker->candidates);
 		pfree(linker->order);
 	}
 	linker->capacity = count;
-	linker->vectors =
-		MemoryContextAllocHuge(linker->context, (Size) count * linker->type.vector_size);
+	linker->slots = MemoryContextAlloc(linker->context, count * sizeof(void *));
 	linker->pointers = MemoryContextAlloc(linker->context, count * sizeof(void *));
 	linker->candidates = MemoryContextAlloc(linker->context, count * sizeof(Candidate));
 	linker->order = MemoryContextAlloc(linker->context, count * sizeof(uint32));
 }
 
 /*
- * Sort the vectors [first, count) that were read by their distance to `base`.  In the candidates that
- * this makes, `ordinal` is their place among the vectors.
+ * Sort the vectors [first, count) by their distance to `base`.  In the candidates that this makes,
+ * `ordinal` is their place among the vectors.
  */
 static void
 sort_candidates(HnswLinker *linker, const void *base, uint32 first, uint32 count)
 {
-	Size size = linker->type.vector_size;
 	Candidate *candidates = linker->candidates;
 
 	for (uint32 i = first; i < count; i++)
 	{
 		candidates[i].ordinal = i;
-		candidates[i].distance =
-			index_type_distance(&linker->type, base, linker->vectors + i * size);
+		candidates[i].distance = index_type_distance(&linker->type, base, linker->slots[i]);
 		if (isnan(candidates[i].distance))
 			candidates[i].distance = INFINITY;
 	}
 	candidates_sort(candidates + first, count - first);
 	for (uint32 i = first; i < count; i++)
-		linker->pointers[i] = linker->vectors + candidates[i].ordinal * size;
+		linker->pointers[i] = linker->slots[candidates[i].ordinal];
+}
+
+/* A choice that is made where the vectors lie */
+typedef struct Choice
+{
+	HnswLinker *linker;
+	const void *base;
+	const void **slots; /* of the base's vector, if `base` is NULL, and of the candidates */
+	uint32 count;
+	uint32 max;
+	uint32 chosen_count;
+} Choice;
+
+/* Nothing here allocates or fails: it may run on mapped vectors. */
+static void
+make_choice(void *argument)
+{
+	Choice *choice = argument;
+	HnswLinker *linker = choice->linker;
+	const void *base = choice->base == NULL ? choice->slots[0] : choice->base;
+
+	memcpy(linker->slots, choice->slots + (choice->base == NULL ? 1 : 0),
+		   choice->count * sizeof(void *));
+	sort_candidates(linker, base, 0, choice->count);
+	choice->chosen_count =
+		hnsw_select_neighbors(&linker->type, linker->candidates, linker->pointers, choice->count,
+							  choice->max, linker->order);
+}
+
+/* Copies of vectors, freed with what is returned */
+static char *
+copy_vectors(HnswLinker *linker, const uint32 *ordinals, uint32 count, const void **slots)
+{
+	Size size = linker->type.vector_size;
+	char *vectors = MemoryContextAllocHuge(linker->context, Max(count, 1) * size);
+
+	hnsw_read_vectors(linker->reader, &linker->type, ordinals, count, vectors);
+	for (uint32 i = 0; i < count; i++)
+		slots[i] = vectors + i * size;
+	return vectors;
 }
 
 uint32
 hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
 				   const uint32 *ordinals, uint32 count, uint32 max, uint32 *chosen)
 {
-	uint32 chosen_count;
+	uint32 all = count + (base == NULL ? 1 : 0);
+	Choice choice = {.linker = linker, .base = base, .count = count, .max = max};
+	uint32 read[STORAGE_MAX_BATCH];
+	const void *batch[STORAGE_MAX_BATCH];
 
 	if (count == 0)
 		return 0;
 	reserve(linker, count);
-	if (base == NULL)
+	if (all <= STORAGE_MAX_BATCH && !linker->type.vector_type->varying)
 	{
-		hnsw_read_vectors(linker->reader, &linker->type, &base_ordinal, 1, linker->base);
-		base = linker->base;
+		read[0] = base_ordinal;
+		memcpy(read + (all - count), ordinals, count * sizeof(uint32));
+		choice.slots = batch;
+		storage_read_batch(linker->reader, PAGE_ARRAY_VECTORS, read, all, batch, make_choice,
+						   &choice);
 	}
-	hnsw_read_vectors(linker->reader, &linker->type, ordinals, count, linker->vectors);
+	else
+	{
+		char *vectors;
 
-	sort_candidates(linker, base, 0, count);
-	chosen_count = hnsw_select_neighbors(&linker->type, linker->candidates, linker->pointers, count,
-										 max, linker->order);
-	for (uint32 i = 0; i < chosen_count; i++)
+		if (base == NULL)
+			hnsw_read_vectors(linker->reader, &linker->type, &base_ordinal, 1, linker->base);
+		choice.base = base == NULL ? linker->base : base;
+		choice.slots = linker->pointers;
+		vectors = copy_vectors(linker, ordinals, count, choice.slots);
+		make_choice(&choice);
+		pfree(vectors);
+	}
+	for (uint32 i = 0; i < choice.chosen_count; i++)
 		chosen[i] = ordinals[linker->candidates[linker->order[i]].ordinal];
-	return chosen_count;
+	return choice.chosen_count;
 }
 
 uint32
@@ -101,6 +151,7 @@ hnsw_linker_complete(HnswLinker *linker, uint32 base_ordinal, const uint32 *ordi
 {
 	const void *chosen_vectors[2 * HNSW_MAX_M];
 	uint32 added;
+	char *vectors;
 
 	Assert(kept <= count && kept <= max);
 	memcpy(chosen, ordinals, kept * sizeof(uint32));
@@ -108,14 +159,14 @@ hnsw_linker_complete(HnswLinker *linker, uint32 base_ordinal, const uint32 *ordi
 		return kept;
 	reserve(linker, count);
 	hnsw_read_vectors(linker->reader, &linker->type, &base_ordinal, 1, linker->base);
-	hnsw_read_vectors(linker->reader, &linker->type, ordinals, count, linker->vectors);
-	for (uint32 i = 0; i < kept; i++)
-		chosen_vectors[i] = linker->vectors + i * (Size) linker->type.vector_size;
+	vectors = copy_vectors(linker, ordinals, count, linker->slots);
+	memcpy(chosen_vectors, linker->slots, kept * sizeof(void *));
 	sort_candidates(linker, linker->base, kept, count);
 	added = hnsw_extend_neighbors(&linker->type, linker->candidates + kept, linker->pointers + kept,
 								  count - kept, chosen_vectors, kept, max, linker->order);
 	for (uint32 i = 0; i < added; i++)
 		chosen[kept + i] = ordinals[linker->candidates[kept + linker->order[i]].ordinal];
+	pfree(vectors);
 	return kept + added;
 }
 
