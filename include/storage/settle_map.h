@@ -84,6 +84,16 @@ settle_view_is_settled(SettleView *view, uint32 data_block)
 	return settle_view_check_group(view, group);
 }
 
+/* Forget the verdict on a block's group: this reader's backend has changed it. */
+static inline void
+settle_view_forget(SettleView *view, uint32 data_block)
+{
+	uint32 group = data_block / SETTLE_GROUP_BLOCKS;
+
+	if (view->verdicts != NULL && group < view->group_count)
+		view->verdicts[group >> 2] &= ~(3 << ((group & 3) * 2));
+}
+
 /* Whether the stamps on the metapage are for this relation's current file. */
 extern bool settle_locator_matches(Relation index, const IndexMeta *meta);
 

@@ -113,6 +113,8 @@ extern StorageReader *storage_reader_begin(Relation index, StorageKind wanted, S
  * (storage/buffer_peek.h), but for those that buffer_pool_copy_slot reads.
  */
 extern void storage_reader_set_advisory(StorageReader *reader);
+/* A slot was written by this backend: the reader shows it as it is now. */
+extern void storage_reader_slot_written(StorageReader *reader, PageArrayId array, uint32 ordinal);
 /* Takes a new look at metapage and settle map; for a rescan. */
 extern void storage_reader_refresh(StorageReader *reader);
 extern void storage_reader_release_pins(StorageReader *reader);
@@ -171,7 +173,7 @@ storage_mapped_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal)
 	if (reader->map == NULL || ordinal >= reader->mapped_limit)
 		return NULL;
 	place = page_array_place(array, ordinal);
-	if (place.first < array->slot_size ||
+	if (place.first < array->slot_size || ordinal >= reader->mapped_limit ||
 		!settle_view_is_settled(&reader->settle, place.data_block))
 		return NULL;
 	return file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +

@@ -241,5 +241,6 @@ hnsw_write_vector(StorageReader *reader, const IndexType *type, uint32 ordinal, 
 		pfree(long_slot);
 	}
 	page_array_write_slot(reader->index, reader->meta, PAGE_ARRAY_VECTORS, ordinal, slot);
+	storage_reader_slot_written(reader, PAGE_ARRAY_VECTORS, ordinal);
 	pfree(slot);
 }

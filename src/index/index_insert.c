@@ -58,6 +58,7 @@ index_write_vector(StorageReader *reader, const IndexType *type, const void *par
 	char *code;
 
 	page_array_write_slot(reader->index, meta, PAGE_ARRAY_VECTORS, ordinal, vector);
+	storage_reader_slot_written(reader, PAGE_ARRAY_VECTORS, ordinal);
 	if (quantizer->exact)
 		return;
 
@@ -66,6 +67,7 @@ index_write_vector(StorageReader *reader, const IndexType *type, const void *par
 	index_type_to_floats(type, vector, floats);
 	quantizer->encode(parameters, floats, type->dimensions, code);
 	page_array_write_slot(reader->index, meta, PAGE_ARRAY_CODES, ordinal, code);
+	storage_reader_slot_written(reader, PAGE_ARRAY_CODES, ordinal);
 	pfree(code);
 	pfree(floats);
 }

@@ -130,6 +130,17 @@ storage_reader_set_advisory(StorageReader *reader)
 }
 
 void
+storage_reader_slot_written(StorageReader *reader, PageArrayId array_id, uint32 ordinal)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+	SlotPlace place = page_array_place(array, ordinal);
+	uint32 last = place.data_block + (place.offset + array->slot_size - 1) / STORAGE_PAYLOAD_SIZE;
+
+	for (uint32 block = place.data_block; reader->map != NULL && block <= last; block++)
+		settle_view_forget(&reader->settle, block);
+}
+
+void
 storage_reader_refresh(StorageReader *reader)
 {
 	MemoryContext outer = MemoryContextSwitchTo(reader->context);
