@@ -25,7 +25,7 @@ SECONDS = float(setting("WRITES_SECONDS", 5))
 WARM_UP_S = 3
 ROUNDS = int(setting("ROUNDS", 3))
 QUERIES = 300
-EFFORTS = (40, 100)
+EFFORTS = {"graphs": (40, 100), "lists": (10, 40)}
 K = 10
 DELETED = "id % 10 = 3"
 INSERT = ("INSERT INTO items SELECT id, embedding FROM more "
@@ -125,7 +125,7 @@ class Writes:
         database = self.build(config, "vacuum")
         psql(database, f"DELETE FROM items WHERE {DELETED}")
         config.prepare(database)
-        before = {effort: self.recall(database, config, effort) for effort in EFFORTS}
+        before = {effort: self.recall(database, config, effort) for effort in EFFORTS[config.kind.name]}
         psql(database, "CHECKPOINT")
         wal = int(psql(database, "SELECT pg_current_wal_insert_lsn() - '0/0'"))
         start = time.monotonic()
@@ -133,7 +133,7 @@ class Writes:
         figures = {"vacuum_s": time.monotonic() - start}
         figures["vacuum_wal_bytes"] = int(
             psql(database, "SELECT pg_current_wal_insert_lsn() - '0/0'")) - wal
-        for effort in EFFORTS:
+        for effort in before:
             figures[f"recall_before_{effort}"] = before[effort]
             figures[f"recall_after_{effort}"] = self.recall(database, config, effort)
         drop(database)
@@ -145,9 +145,9 @@ def drop(database):
 
 
 def measure_writes(data, configs):
-    """By configuration: rows_per_s_CONNECTIONS_COMMIT, wal_bytes_per_row, vacuum_s, recall_after_40..."""
+    """By configuration: rows_per_s_CONNECTIONS_COMMIT, wal_bytes_per_row, vacuum_s, vacuum_wal_bytes,
+    recall_before_EFFORT and recall_after_EFFORT."""
     writes = Writes(data)
-    configs = [config for config in configs if config.kind.name == "graphs"]
     databases = {}
     samples = {config.name: {} for config in configs}
     for config in configs:
@@ -169,5 +169,5 @@ def measure_writes(data, configs):
               flush=True)
     for extension in {config.extension for config in configs}:
         drop(writes.template(extension))
-    return {"rows": writes.rows, "connections": CONNECTIONS, "efforts": list(EFFORTS),
+    return {"rows": writes.rows, "connections": CONNECTIONS, "efforts": EFFORTS,
             "configs": figures}
