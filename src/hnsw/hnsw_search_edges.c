@@ -30,6 +30,8 @@
 
 /* Candidates whose pages are asked for ahead, while the disk is waited for */
 #define COLD_AHEAD 4
+/* Of a slot that is read next */
+#define TOUCHED_BYTES 512
 
 #define MAX_LANES ((2 * HNSW_MAX_M + RABITQ_BLOCK - 1) / RABITQ_BLOCK * RABITQ_BLOCK)
 
@@ -123,9 +125,24 @@ visit(HnswSearch *search, uint32 ordinal, int level, HnswSlot *slot, HnswList *l
 	storage_read_batch(reader, PAGE_ARRAY_VECTORS, &ordinal, 1, &edges->vector, hop_section, edges);
 }
 
-/* What is read next arrives while this hop is worked on. */
+/*
+ * Ask for the first lines of a slot in the map; what follows on them the processor asks for by
+ * itself.
+ */
+static inline void
+touch(StorageReader *reader, PageArrayId array_id, uint32 ordinal)
+{
+	SlotPlace place = page_array_place(&reader->meta->arrays[array_id], ordinal);
+	const char *slot = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
+					   STORAGE_PAYLOAD_OFFSET + place.offset;
+
+	for (uint32 at = 0; at < Min(place.first, TOUCHED_BYTES); at += 64)
+		__builtin_prefetch(slot + at, 0, 2);
+}
+
+/* Ask for what is read next: the nearest candidate's node and vector. */
 static void
-look_ahead(HnswSearch *search, int level)
+look_ahead(HnswSearch *search)
 {
 	StorageReader *reader = search->reader;
 	uint32 ordinals[COLD_AHEAD];
@@ -133,10 +150,10 @@ look_ahead(HnswSearch *search, int level)
 
 	if (count == 0)
 		return;
-	if (level == 0)
+	if (reader->map != NULL && reader->settle.everything_settled)
 	{
-		storage_touch_slot(reader, HNSW_NODES, search->candidates[0].ordinal);
-		storage_touch_slot(reader, PAGE_ARRAY_VECTORS, search->candidates[0].ordinal);
+		touch(reader, HNSW_NODES, search->candidates[0].ordinal);
+		touch(reader, PAGE_ARRAY_VECTORS, search->candidates[0].ordinal);
 	}
 	if (!reader->cold)
 		return;
@@ -209,7 +226,6 @@ hnsw_search_edges_walk(HnswSearch *search, int level, uint32 ef)
 			break;
 		}
 		CHECK_FOR_INTERRUPTS();
-		look_ahead(search, level);
 		visit(search, nearest.ordinal, level, &slot, &list);
 		nearest.distance = edges->distance;
 
@@ -228,6 +244,7 @@ hnsw_search_edges_walk(HnswSearch *search, int level, uint32 ef)
 			take_candidate(search, ef,
 						   (Candidate){.distance = edges->estimates[i], .ordinal = list.ids[i]},
 						   keep_discarded);
+		look_ahead(search);
 	}
 
 	/* What was met and not visited, for a search that goes on */
