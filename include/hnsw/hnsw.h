@@ -62,23 +62,32 @@ extern Size hnsw_scan_memory_setting(void); /* work_mem * hnsw.scan_mem_multipli
 /* A level for a new node: floor(-ln(unif(0,1)) / ln(m)), below HNSW_MAX_LEVEL (Algorithm 1). */
 extern int hnsw_draw_level(double uniform, uint16 m);
 
+/* distances[i] = distance(from, to[i]), of vectors or codes in their slots */
+typedef void (*HnswMeasure)(void *argument, const void *from, const void *const *to, uint32 count,
+							float *distances);
+
+/* The one for vectors; the argument is their IndexType. */
+extern void hnsw_measure_vectors(void *argument, const void *from, const void *const *to,
+								 uint32 count, float *distances);
+
 /*
  * Algorithm 4 (select neighbors, heuristic): of `count` candidates, nearest first, at most `max`
  * that are nearer to the base than to any candidate chosen before; if they are fewer than `fill`
- * (at most `max`), the nearest discarded ones make up that number.  vectors[i] is the stored vector of
+ * (at most `max`), the nearest discarded ones make up that number.  slots[i] is what is measured of
  * candidates[i].  Writes the indexes of the chosen ones, nearest first, to `chosen` and returns
  * their number.  No allocation.
  */
-extern uint32 hnsw_select_neighbors_filled(const IndexType *type, const Candidate *candidates,
-										   const void *const *vectors, uint32 count, uint32 max,
-										   uint32 fill, uint32 *chosen);
+extern uint32 hnsw_select_neighbors_filled(HnswMeasure measure, void *argument,
+										   const Candidate *candidates, const void *const *slots,
+										   uint32 count, uint32 max, uint32 fill, uint32 *chosen);
 
-/* The same, filled up to `max`. */
+/* The same with vectors, filled up to `max`. */
 static inline uint32
 hnsw_select_neighbors(const IndexType *type, const Candidate *candidates,
 					  const void *const *vectors, uint32 count, uint32 max, uint32 *chosen)
 {
-	return hnsw_select_neighbors_filled(type, candidates, vectors, count, max, max, chosen);
+	return hnsw_select_neighbors_filled(hnsw_measure_vectors, (void *) type, candidates, vectors,
+										count, max, max, chosen);
 }
 
 /*

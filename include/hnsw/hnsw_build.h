@@ -32,6 +32,9 @@
 /* Locks of neighbor lists: a list's is that of its node's ordinal modulo this number */
 #define HNSW_BUILD_LOCKS 1024
 
+/* Most nodes that the search for a node's neighbors begins with */
+#define HNSW_BUILD_STARTS 32
+
 /* HnswEdges.uppers: a node of level 0 alone, and a continuation */
 #define HNSW_UPPER_NONE			INVALID_ORDINAL
 #define HNSW_UPPER_CONTINUATION (INVALID_ORDINAL - 1)
@@ -74,6 +77,7 @@ typedef struct HnswBuildSource
 	const void *parameters; /* the quantizer's, NULL if it has none */
 	BuiltArray vectors;
 	BuiltArray codes; /* the vectors again where the quantizer is "none"; perhaps the build's own */
+	bool has_locality; /* ordinals are in locality order */
 } HnswBuildSource;
 
 /* One build, in the process that runs it */
@@ -144,7 +148,9 @@ extern void hnsw_build_insert_nodes(HnswBuild *build, int workers);
 /* hnsw_build_graph.c */
 extern HnswInserter *hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges,
 										  HnswBuildShared *shared, bool parallel);
-extern void hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal);
+/* `starts`: nodes in the graph (at most HNSW_BUILD_STARTS) that are near by their ordinals, if any. */
+extern void
+hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal, const uint32 *starts, uint32 count);
 
 /* hnsw_build_lost.c: make an edge lead to every node; when nobody inserts any more */
 extern void hnsw_build_link_lost_nodes(HnswBuild *build);

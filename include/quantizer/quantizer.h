@@ -112,6 +112,13 @@ typedef struct QuantizerRoutine
 						  uint32_t dimensions, QuantizerQuery *query);
 
 	/*
+	 * Prepare a code as the query, for distances between codes, at a fraction of the cost. NULL where
+	 * there is no such form; not for L1. parameters and code must live as long as the query is used.
+	 */
+	void (*prepare_code)(const void *parameters, DistanceMetric metric, const void *code,
+						 uint32_t dimensions, QuantizerQuery *query);
+
+	/*
 	 * distances[i] = distance(query, codes[i]) for i < count (0 is allowed). Prefetches the codes
 	 * itself: give all codes of a hop in one call.
 	 */

@@ -33,6 +33,7 @@ hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const Ind
 	source->ef_construction = hnsw_meta((IndexMeta *) meta)->ef_construction;
 	source->quantizer = index_meta_quantizer(meta);
 	source->parameters = parameters;
+	source->has_locality = type->vector_type->to_floats != NULL;
 	built_array_init(&source->vectors, map, &meta->arrays[PAGE_ARRAY_VECTORS]);
 	if (meta->arrays[PAGE_ARRAY_CODES].slot_size > 0)
 		built_array_init(&source->codes, map, &meta->arrays[PAGE_ARRAY_CODES]);

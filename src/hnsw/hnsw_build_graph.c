@@ -2,11 +2,16 @@
  * hnsw/hnsw_build_graph.c
  *		Insertion of nodes into the graph under construction (Algorithms 1, 2, 4).
  *
- * A node's neighbors are searched on codes; the candidates that remain are
- * measured again on raw vectors before neighbors are selected among them, so
- * that the choice, which the graph's quality hangs on, is exact.  Vectors and
+ * A node's neighbors are searched on codes, and selected by distances between
+ * codes where the quantizer has such (sq8: what that errs by is far below what makes
+ * a difference to the choice), or else between raw vectors.  Vectors and
  * codes are read through the map of the index's file, in mapped-read sections
  * ("_section" below): pure loads, arithmetic and stores to preallocated memory.
+ *
+ * Most of the time goes into waiting for memory.  So a hop expands several nodes, whose
+ * lists and codes are fetched side by side, and a node of level 0 does not descend
+ * from the entry point where nodes near to it, by their ordinals in locality order,
+ * are in the graph already: its search begins with those.
  *
  * Concurrency: lists are read without a lock, one 32-bit load a neighbor; a
  * reader may meet a mixture of two versions of a list, whose ids are all valid
@@ -28,21 +33,19 @@
 /* Copies of slots that cross page ends take at most this much, if neighbor selection needs no more */
 #define COPIES_SIZE (4 * 1024 * 1024)
 /* Steps of a search between two looks for interrupts */
-#define SECTION_HOPS 64
+#define SECTION_HOPS 32
+/* Nodes that a hop expands at once */
+#define HOP_NODES 3
+/* A search that begins near by needs so many nodes to begin with */
+#define STARTS_MIN 8
+/* What is found among so many nearest is likely to be expanded next: its list is prefetched */
+#define PREFETCH_PLACES 8
 
 /*
  * A list that must be pruned keeps this many neighbors.  What is left free takes the next links
- * without another prune, which saves half of all the time; the graph loses 0.004 of recall@10 by it
- * (sift, m = 16, ef_search = 40).
+ * without another prune.
  */
-#define PRUNE_FILL(max) ((max) - (max) / 4)
-
-/* A candidate of a search; kept nearest first */
-typedef struct BeamEntry
-{
-	Candidate candidate;
-	bool expanded;
-} BeamEntry;
+#define PRUNE_FILL(max) ((max) - (max) * 3 / 16)
 
 /* What one level's search found and selection chose */
 typedef struct LevelNeighbors
@@ -57,21 +60,25 @@ struct HnswInserter
 	HnswEdges edges;
 	HnswBuildShared *shared;
 	bool parallel;
+	bool selects_codes; /* neighbors are selected by distances between codes */
 
 	/* The node being inserted */
 	uint32 ordinal;
-	int level;
 	void *vector;
 	float *floats;		   /* the vector's, where it is something else */
 	QuantizerQuery *query; /* NULL: the search is on raw vectors */
+	QuantizerQuery *code_query;
+	const uint32 *starts; /* where its search begins */
+	uint32 start_count;
 	LevelNeighbors selected[HNSW_MAX_LEVEL];
 
-	/* The search of one level */
+	/* The search of one level: the nearest nodes found, nearest first */
 	int search_level;
 	uint32 ef;
 	uint32 beam_count;
-	uint32 cursor; /* all entries before it are expanded */
-	BeamEntry *beam;
+	uint32 cursor; /* all before it are expanded */
+	uint64 *beam;  /* beam_key() */
+	bool *expanded;
 	VisitedSet visited;
 	bool search_done;
 
@@ -80,14 +87,14 @@ struct HnswInserter
 	uint32 *found;
 	const void **slots;
 	float *distances;
-	char *code_copies; /* fan codes */
+	char *code_copies; /* HOP_NODES * fan codes */
 
 	uint32 candidate_limit; /* candidates that selection considers */
 	Candidate *candidates;
-	const void **vectors;
+	const void **candidate_slots;
 	float *candidate_distances;
 	uint32 *chosen;
-	char *vector_copies; /* candidate_limit + 1 vectors */
+	char *candidate_copies; /* candidate_limit + 1 vectors or codes */
 
 	/* The back-link being made */
 	uint32 *link_list;
@@ -100,52 +107,61 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 					 bool parallel)
 {
 	HnswInserter *inserter = palloc0(sizeof(HnswInserter));
+	const QuantizerRoutine *quantizer = source->quantizer;
+	uint32 dimensions = source->type.dimensions;
 	Size vector_size = source->type.vector_size;
+	const BuiltArray *measured;
 	uint32 copies;
 
 	inserter->source = *source;
 	inserter->edges = *edges;
 	inserter->shared = shared;
 	inserter->parallel = parallel;
+	inserter->selects_codes = quantizer->prepare_code != NULL && source->type.metric != DISTANCE_L1;
 
 	inserter->fan = 2 * edges->m + 1;
 	inserter->candidate_limit = Max(source->ef_construction, inserter->fan);
-	if (source->vectors.may_cross)
+	measured = inserter->selects_codes ? &source->codes : &source->vectors;
+	if (measured->may_cross)
 	{
-		uint32 fitting = (uint32) (COPIES_SIZE / vector_size);
+		uint32 fitting = (uint32) (COPIES_SIZE / measured->slot_size);
 
 		inserter->candidate_limit = Min(inserter->candidate_limit, Max(fitting, inserter->fan));
 	}
 	copies = inserter->candidate_limit + 1;
 
 	inserter->vector = palloc(vector_size);
-	if (!source->quantizer->exact)
+	if (!quantizer->exact)
 	{
-		inserter->floats = palloc(source->type.dimensions * sizeof(float));
-		inserter->query = palloc(source->quantizer->query_size(source->type.dimensions));
+		inserter->floats = palloc(dimensions * sizeof(float));
+		inserter->query = palloc(quantizer->query_size(dimensions));
+		inserter->code_query = palloc(quantizer->query_size(dimensions));
 	}
 	for (int level = 0; level < HNSW_MAX_LEVEL; level++)
 		inserter->selected[level].ordinals =
 			palloc(hnsw_level_m((uint16) edges->m, level) * sizeof(uint32));
 
-	inserter->beam = palloc((source->ef_construction + 1) * sizeof(BeamEntry));
-	visited_set_init(&inserter->visited, source->ef_construction * 2 * edges->m / 2);
+	inserter->beam = palloc((source->ef_construction + 1) * sizeof(uint64));
+	inserter->expanded = palloc((source->ef_construction + 1) * sizeof(bool));
+	visited_set_init(&inserter->visited, source->ef_construction * edges->m);
 
-	inserter->found = palloc(inserter->fan * sizeof(uint32));
-	inserter->slots = palloc(inserter->fan * sizeof(void *));
-	inserter->distances = palloc(inserter->fan * sizeof(float));
-	inserter->code_copies = MemoryContextAllocHuge(CurrentMemoryContext,
-												   (Size) inserter->fan * source->codes.slot_size);
+	inserter->found = palloc(HOP_NODES * inserter->fan * sizeof(uint32));
+	inserter->slots = palloc(HOP_NODES * inserter->fan * sizeof(void *));
+	inserter->distances = palloc(HOP_NODES * inserter->fan * sizeof(float));
+	inserter->code_copies = MemoryContextAllocHuge(
+		CurrentMemoryContext, (Size) HOP_NODES * inserter->fan * source->codes.slot_size);
 
 	inserter->candidates = palloc(copies * sizeof(Candidate));
-	inserter->vectors = palloc(copies * sizeof(void *));
+	inserter->candidate_slots = palloc(copies * sizeof(void *));
 	inserter->candidate_distances = palloc(copies * sizeof(float));
 	inserter->chosen = palloc(inserter->fan * sizeof(uint32));
-	inserter->vector_copies = MemoryContextAllocHuge(CurrentMemoryContext, copies * vector_size);
+	inserter->candidate_copies =
+		MemoryContextAllocHuge(CurrentMemoryContext, (Size) copies * measured->slot_size);
+	Assert(inserter->fan > HNSW_BUILD_STARTS);
 	return inserter;
 }
 
-/* Where the n-th code of a batch lies; its copy where it crosses a page's end */
+/* Where the n-th code of a hop lies; its copy where it crosses a page's end */
 static inline const void *
 code_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
 {
@@ -154,13 +170,15 @@ code_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
 	return built_array_slot(codes, ordinal, inserter->code_copies + (Size) n * codes->slot_size);
 }
 
+/* Where lies what selection measures of the n-th candidate */
 static inline const void *
-vector_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
+candidate_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
 {
-	const BuiltArray *vectors = &inserter->source.vectors;
+	const HnswBuildSource *source = &inserter->source;
+	const BuiltArray *measured = inserter->selects_codes ? &source->codes : &source->vectors;
 
-	return built_array_slot(vectors, ordinal,
-							inserter->vector_copies + (Size) n * vectors->slot_size);
+	return built_array_slot(measured, ordinal,
+							inserter->candidate_copies + (Size) n * measured->slot_size);
 }
 
 /* Distances from the node's vector to inserter->slots, on what the search reads. */
@@ -176,11 +194,47 @@ measure_slots(HnswInserter *inserter, uint32 count)
 							 inserter->distances);
 }
 
+/* HnswMeasure for codes */
+static void
+measure_codes(void *argument, const void *from, const void *const *to, uint32 count,
+			  float *distances)
+{
+	HnswInserter *inserter = argument;
+	const HnswBuildSource *source = &inserter->source;
+
+	source->quantizer->prepare_code(source->parameters, source->type.metric, from,
+									source->type.dimensions, inserter->code_query);
+	source->quantizer->distances(inserter->code_query, to, count, distances);
+}
+
 /* Infinite distances may cancel to NaN (inner product), which has no place in an order. */
 static inline float
 ordered_distance(float distance)
 {
 	return isnan(distance) ? get_float4_infinity() : distance;
+}
+
+/* A number that is smaller for what is nearer, in the order of candidate_is_nearer(). */
+static inline uint64
+beam_key(float distance, uint32 ordinal)
+{
+	uint32 bits;
+
+	distance = ordered_distance(distance);
+	memcpy(&bits, &distance, sizeof(bits));
+	bits ^= (bits >> 31) != 0 ? PG_UINT32_MAX : UINT32_C(0x80000000);
+	return ((uint64) bits << 32) | (uint32) ~ordinal;
+}
+
+static inline Candidate
+beam_candidate(uint64 key)
+{
+	Candidate candidate = {.ordinal = ~(uint32) key};
+	uint32 bits = (uint32) (key >> 32);
+
+	bits ^= (bits >> 31) != 0 ? UINT32_C(0x80000000) : PG_UINT32_MAX;
+	memcpy(&candidate.distance, &bits, sizeof(bits));
+	return candidate;
 }
 
 /* Other processes may write the list: each neighbor is loaded once. */
@@ -191,50 +245,75 @@ load_neighbor(const uint32 *list, uint32 at)
 }
 
 static inline void
-prefetch_list(const HnswInserter *inserter, uint32 ordinal)
+prefetch_list(const HnswInserter *inserter, uint32 ordinal, int level)
 {
-	const char *list =
-		(const char *) hnsw_edges_list(&inserter->edges, ordinal, inserter->search_level);
+	const char *list = (const char *) hnsw_edges_list(&inserter->edges, ordinal, level);
 
 	/* Two cache lines hold the list of m = 16 */
 	__builtin_prefetch(list);
 	__builtin_prefetch(list + 64);
 }
 
-/* Insert into the beam, which drops its furthest entry when full. */
-static inline void
-beam_insert(HnswInserter *inserter, Candidate candidate)
+/* How many keys of the beam are below `key`; without a branch that could be guessed wrong. */
+static inline uint32
+beam_place(const uint64 *beam, uint32 count, uint64 key)
 {
-	BeamEntry *beam = inserter->beam;
-	uint32 at = inserter->beam_count;
+	uint32 place = 0;
 
-	if (at == inserter->ef)
+	while (count > 0)
 	{
-		if (!candidate_is_nearer(candidate, beam[at - 1].candidate))
-			return;
-		at--;
-	}
-	else
-		inserter->beam_count++;
+		uint32 half = (count + 1) / 2;
 
-	while (at > 0 && candidate_is_nearer(candidate, beam[at - 1].candidate))
-	{
-		beam[at] = beam[at - 1];
-		at--;
+		place += beam[place + half - 1] < key ? half : 0;
+		count -= half;
 	}
-	beam[at].candidate = candidate;
-	beam[at].expanded = false;
-	if (at < inserter->cursor)
-		inserter->cursor = at;
+	return place;
 }
 
-/* Visit the neighbors of a node. */
-static void
-expand(HnswInserter *inserter, uint32 ordinal)
+/* Insert into the beam, which drops its furthest entry when full. */
+static inline void
+beam_insert(HnswInserter *inserter, uint64 key)
+{
+	uint64 *beam = inserter->beam;
+	bool *expanded = inserter->expanded;
+	uint32 count = inserter->beam_count;
+	uint32 place;
+
+	if (count == inserter->ef)
+	{
+		if (key >= beam[count - 1])
+			return;
+		count--;
+	}
+	place = beam_place(beam, count, key);
+	memmove(beam + place + 1, beam + place, (count - place) * sizeof(uint64));
+	memmove(expanded + place + 1, expanded + place, (count - place) * sizeof(bool));
+	beam[place] = key;
+	expanded[place] = false;
+	inserter->beam_count = count + 1;
+	if (place < inserter->cursor)
+		inserter->cursor = place;
+	if (place < inserter->cursor + PREFETCH_PLACES)
+		prefetch_list(inserter, ~(uint32) key, inserter->search_level);
+}
+
+/* Measure found[0 .. count) and put them into the beam. */
+static inline void
+measure_found(HnswInserter *inserter, uint32 count)
+{
+	for (uint32 i = 0; i < count; i++)
+		inserter->slots[i] = code_slot(inserter, inserter->found[i], i);
+	measure_slots(inserter, count);
+	for (uint32 i = 0; i < count; i++)
+		beam_insert(inserter, beam_key(inserter->distances[i], inserter->found[i]));
+}
+
+/* Add a node's neighbors that are new to the search; returns how many are found now. */
+static inline uint32
+find_neighbors(HnswInserter *inserter, uint32 ordinal, uint32 count)
 {
 	const uint32 *list = hnsw_edges_list(&inserter->edges, ordinal, inserter->search_level);
 	uint32 max = hnsw_level_m((uint16) inserter->edges.m, inserter->search_level);
-	uint32 count = 0;
 
 	for (uint32 i = 0; i < max; i++)
 	{
@@ -242,55 +321,40 @@ expand(HnswInserter *inserter, uint32 ordinal)
 
 		if (neighbor == INVALID_ORDINAL)
 			break;
-		if (!visited_set_add(&inserter->visited, neighbor))
-			continue;
 		inserter->found[count] = neighbor;
-		inserter->slots[count] = code_slot(inserter, neighbor, count);
-		count++;
+		count += visited_set_add(&inserter->visited, neighbor);
 	}
-	measure_slots(inserter, count);
-	for (uint32 i = 0; i < count; i++)
-	{
-		Candidate candidate = {.distance = ordered_distance(inserter->distances[i]),
-							   .ordinal = inserter->found[i]};
-
-		beam_insert(inserter, candidate);
-	}
+	return count;
 }
 
-/* Algorithm 2; stops early where the visited set must grow. */
+/* Algorithm 2, some nodes at a time; stops early where the visited set must grow. */
 static void
 search_section(void *argument)
 {
 	HnswInserter *inserter = argument;
-	BeamEntry *beam = inserter->beam;
 
 	for (uint32 hops = 0; inserter->cursor < inserter->beam_count; hops++)
 	{
-		uint32 next;
+		uint32 nodes = 0;
+		uint32 count = 0;
 
 		/* So many reads may be a second of a slow disk: out, to look for interrupts */
 		if (hops == SECTION_HOPS)
 			return;
-		if (inserter->visited.count + inserter->fan > inserter->visited.limit)
+		if (inserter->visited.count + HOP_NODES * inserter->fan > inserter->visited.limit)
 			return;
-		if (beam[inserter->cursor].expanded)
+		for (uint32 at = inserter->cursor; at < inserter->beam_count && nodes < HOP_NODES; at++)
 		{
-			inserter->cursor++;
-			continue;
+			if (inserter->expanded[at])
+				continue;
+			inserter->expanded[at] = true;
+			count = find_neighbors(inserter, ~(uint32) inserter->beam[at], count);
+			nodes++;
+			inserter->cursor = at + 1;
 		}
-
-		/* What is expanded next, should this hop find nothing nearer */
-		for (next = inserter->cursor + 1; next < inserter->beam_count; next++)
-		{
-			if (!beam[next].expanded)
-			{
-				prefetch_list(inserter, beam[next].candidate.ordinal);
-				break;
-			}
-		}
-		beam[inserter->cursor].expanded = true;
-		expand(inserter, beam[inserter->cursor].candidate.ordinal);
+		if (nodes == 0)
+			break;
+		measure_found(inserter, count);
 	}
 	inserter->search_done = true;
 }
@@ -306,17 +370,18 @@ search(HnswInserter *inserter, int level, uint32 ef)
 	inserter->search_done = false;
 
 	visited_set_clear(&inserter->visited);
+	visited_set_reserve(&inserter->visited, inserter->beam_count + 1);
 	for (uint32 i = 0; i < inserter->beam_count; i++)
 	{
-		inserter->beam[i].expanded = false;
-		visited_set_add(&inserter->visited, inserter->beam[i].candidate.ordinal);
+		inserter->expanded[i] = false;
+		visited_set_add(&inserter->visited, ~(uint32) inserter->beam[i]);
 	}
 	/* The node itself is linked to already where an insertion on a level above was abandoned */
 	visited_set_add(&inserter->visited, inserter->ordinal);
 
 	for (;;)
 	{
-		visited_set_reserve(&inserter->visited, inserter->fan);
+		visited_set_reserve(&inserter->visited, HOP_NODES * inserter->fan);
 		mapped_read_call(search_section, inserter);
 		if (inserter->search_done)
 			break;
@@ -324,46 +389,49 @@ search(HnswInserter *inserter, int level, uint32 ef)
 	}
 }
 
+/* Choose neighbors among inserter->candidates, which are sorted and whose slots are known. */
+static uint32
+choose_neighbors(HnswInserter *inserter, uint32 count, uint32 max, uint32 fill)
+{
+	HnswMeasure measure = inserter->selects_codes ? measure_codes : hnsw_measure_vectors;
+	void *argument = inserter->selects_codes ? (void *) inserter : &inserter->source.type;
+
+	return hnsw_select_neighbors_filled(measure, argument, inserter->candidates,
+										inserter->candidate_slots, count, max, fill,
+										inserter->chosen);
+}
+
 /*
- * Candidates with their vectors, nearest first.  Insertion sort, because the input is nearly in
- * order.
+ * Measure inserter->candidates from `base` and sort them with their slots, nearest first.  Insertion
+ * sort, because the input is nearly in order.
  */
 static void
-sort_candidates(Candidate *candidates, const void **vectors, uint32 count)
+sort_candidates(HnswInserter *inserter, const void *base, uint32 count)
 {
-	for (uint32 i = 1; i < count; i++)
+	Candidate *candidates = inserter->candidates;
+	const void **slots = inserter->candidate_slots;
+
+	if (inserter->selects_codes)
+		measure_codes(inserter, base, slots, count, inserter->candidate_distances);
+	else
+		index_type_distances(&inserter->source.type, base, slots, count,
+							 inserter->candidate_distances);
+	for (uint32 i = 0; i < count; i++)
 	{
-		Candidate candidate = candidates[i];
-		const void *vector = vectors[i];
+		Candidate candidate = {.distance = ordered_distance(inserter->candidate_distances[i]),
+							   .ordinal = candidates[i].ordinal};
+		const void *slot = slots[i];
 		uint32 at = i;
 
 		while (at > 0 && candidate_is_nearer(candidate, candidates[at - 1]))
 		{
 			candidates[at] = candidates[at - 1];
-			vectors[at] = vectors[at - 1];
+			slots[at] = slots[at - 1];
 			at--;
 		}
 		candidates[at] = candidate;
-		vectors[at] = vector;
+		slots[at] = slot;
 	}
-}
-
-/* Measure inserter->candidates exactly from `base`, and choose neighbors among them. */
-static uint32
-choose_neighbors(HnswInserter *inserter, const void *base, uint32 count, uint32 max, uint32 fill)
-{
-	const HnswBuildSource *source = &inserter->source;
-	Candidate *candidates = inserter->candidates;
-
-	for (uint32 i = 0; i < count; i++)
-		inserter->vectors[i] = vector_slot(inserter, candidates[i].ordinal, i);
-	index_type_distances(&source->type, base, inserter->vectors, count,
-						 inserter->candidate_distances);
-	for (uint32 i = 0; i < count; i++)
-		candidates[i].distance = ordered_distance(inserter->candidate_distances[i]);
-	sort_candidates(candidates, inserter->vectors, count);
-	return hnsw_select_neighbors_filled(&source->type, candidates, inserter->vectors, count, max,
-										fill, inserter->chosen);
 }
 
 static void
@@ -375,8 +443,14 @@ select_section(void *argument)
 	uint32 max = hnsw_level_m((uint16) inserter->edges.m, inserter->search_level);
 
 	for (uint32 i = 0; i < count; i++)
-		inserter->candidates[i] = inserter->beam[i].candidate;
-	selected->count = choose_neighbors(inserter, inserter->vector, count, max, max);
+	{
+		inserter->candidates[i] = beam_candidate(inserter->beam[i]);
+		inserter->candidate_slots[i] = candidate_slot(inserter, inserter->candidates[i].ordinal, i);
+	}
+	/* The search's own distances are as good, where it read what selection reads */
+	if (inserter->query != NULL && !inserter->selects_codes)
+		sort_candidates(inserter, inserter->vector, count);
+	selected->count = choose_neighbors(inserter, count, max, max);
 	for (uint32 i = 0; i < selected->count; i++)
 		selected->ordinals[i] = inserter->candidates[inserter->chosen[i]].ordinal;
 }
@@ -386,15 +460,20 @@ static void
 prune_section(void *argument)
 {
 	HnswInserter *inserter = argument;
-	const void *base = vector_slot(inserter, inserter->link_base, inserter->candidate_limit);
+	const void *base = candidate_slot(inserter, inserter->link_base, inserter->candidate_limit);
 	uint32 max = inserter->link_max;
 	uint32 *list = inserter->link_list;
 	uint32 count;
 
-	for (uint32 i = 0; i < max; i++)
-		inserter->candidates[i].ordinal = list[i];
-	inserter->candidates[max].ordinal = inserter->ordinal;
-	count = choose_neighbors(inserter, base, max + 1, max, PRUNE_FILL(max));
+	for (uint32 i = 0; i <= max; i++)
+	{
+		uint32 ordinal = i < max ? list[i] : inserter->ordinal;
+
+		inserter->candidates[i].ordinal = ordinal;
+		inserter->candidate_slots[i] = candidate_slot(inserter, ordinal, i);
+	}
+	sort_candidates(inserter, base, max + 1);
+	count = choose_neighbors(inserter, max + 1, max, PRUNE_FILL(max));
 	for (uint32 i = 0; i < max; i++)
 		((volatile uint32 *) list)[i] =
 			i < count ? inserter->candidates[inserter->chosen[i]].ordinal : INVALID_ORDINAL;
@@ -440,33 +519,80 @@ write_own_lists(HnswInserter *inserter, int top)
 	pg_write_barrier();
 }
 
-/* Take the vector, and measure the entry point. */
+/* Take the vector, and measure where the search begins. */
 static void
 begin_section(void *argument)
 {
 	HnswInserter *inserter = argument;
 	const HnswBuildSource *source = &inserter->source;
-	uint32 entry = inserter->beam[0].candidate.ordinal;
 
-	memcpy(inserter->vector, vector_slot(inserter, inserter->ordinal, 0), source->type.vector_size);
+	memcpy(inserter->vector,
+		   built_array_slot(&source->vectors, inserter->ordinal, inserter->vector),
+		   source->type.vector_size);
 	if (inserter->query != NULL)
 		source->quantizer->prepare_query(
 			source->parameters, source->type.metric,
 			index_type_as_floats(&source->type, inserter->vector, inserter->floats),
 			source->type.dimensions, inserter->query);
-	inserter->slots[0] = code_slot(inserter, entry, 0);
-	measure_slots(inserter, 1);
-	inserter->beam[0].candidate.distance = ordered_distance(inserter->distances[0]);
+	memcpy(inserter->found, inserter->starts, inserter->start_count * sizeof(uint32));
+	measure_found(inserter, inserter->start_count);
+}
+
+/* Make the beam of what the search of the topmost level begins with. */
+static void
+begin(HnswInserter *inserter, int level, const uint32 *starts, uint32 count)
+{
+	inserter->search_level = level;
+	inserter->ef = Min(count, inserter->source.ef_construction);
+	inserter->cursor = 0;
+	inserter->beam_count = 0;
+	inserter->starts = starts;
+	inserter->start_count = count;
+	mapped_read_call(begin_section, inserter);
+}
+
+/* Search for the node's neighbors from level `top` down, and link them with it. */
+static void
+insert_from(HnswInserter *inserter, int top)
+{
+	for (int at = top; at >= 0; at--)
+	{
+		search(inserter, at, inserter->source.ef_construction);
+		mapped_read_call(select_section, inserter);
+	}
+
+	write_own_lists(inserter, top);
+	for (int at = top; at >= 0; at--)
+	{
+		const LevelNeighbors *selected = &inserter->selected[at];
+
+		for (uint32 i = 0; i < selected->count; i++)
+			prefetch_list(inserter, selected->ordinals[i], at);
+		for (uint32 i = 0; i < selected->count; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			link_back(inserter, selected->ordinals[i], at);
+		}
+	}
 }
 
 void
-hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal)
+hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal, const uint32 *starts, uint32 count)
 {
 	HnswBuildShared *shared = inserter->shared;
 	int level = hnsw_edges_level(&inserter->edges, ordinal);
 	uint64 entry = pg_atomic_read_u64(&shared->entry);
 	bool entry_locked = false;
+	uint32 start;
 	int entry_level;
+
+	inserter->ordinal = ordinal;
+	if (level == 0 && inserter->source.has_locality && count >= STARTS_MIN)
+	{
+		begin(inserter, 0, starts, count);
+		insert_from(inserter, 0);
+		return;
+	}
 
 	/* A node above all others becomes the entry point: one at a time */
 	if (entry == PG_UINT64_MAX || level > (int) (entry >> 32))
@@ -483,31 +609,11 @@ hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal)
 	}
 	entry_level = (int) (entry >> 32);
 
-	inserter->ordinal = ordinal;
-	inserter->level = level;
-	inserter->beam[0].candidate.ordinal = (uint32) entry;
-	inserter->beam_count = 1;
-	mapped_read_call(begin_section, inserter);
-
+	start = (uint32) entry;
+	begin(inserter, entry_level, &start, 1);
 	for (int above = entry_level; above > level; above--)
 		search(inserter, above, 1);
-	for (int at = Min(level, entry_level); at >= 0; at--)
-	{
-		search(inserter, at, inserter->source.ef_construction);
-		mapped_read_call(select_section, inserter);
-	}
-
-	write_own_lists(inserter, Min(level, entry_level));
-	for (int at = Min(level, entry_level); at >= 0; at--)
-	{
-		const LevelNeighbors *selected = &inserter->selected[at];
-
-		for (uint32 i = 0; i < selected->count; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			link_back(inserter, selected->ordinals[i], at);
-		}
-	}
+	insert_from(inserter, Min(level, entry_level));
 
 	if (entry_locked)
 	{

@@ -36,6 +36,9 @@
 /* Nodes of the first round, at most about twice this */
 #define FIRST_ROUND_NODES 1000
 
+/* The search for a node's neighbors begins with nodes whose ordinals are at most so far from its own */
+#define START_REACH 64
+
 int
 hnsw_build_level(uint32 ordinal, uint16 m)
 {
@@ -102,6 +105,31 @@ hnsw_build_shared_init(HnswBuildShared *shared, int tranche)
 		LWLockInitialize(&shared->locks[i].lock, tranche);
 }
 
+/* Whether the node was inserted in an earlier round, also by another process. */
+static inline bool
+is_inserted(const HnswEdges *edges, uint32 ordinal, int round, int rounds)
+{
+	return round_of_ordinal(ordinal, rounds) < round &&
+		   ((volatile uint32 *) hnsw_edges_list(edges, ordinal, 0))[0] != INVALID_ORDINAL;
+}
+
+/* Nodes in the graph that are near by their ordinals, the nearest first. */
+static uint32
+find_starts(const HnswEdges *edges, uint32 ordinal, int round, int rounds, uint32 *starts)
+{
+	uint32 count = 0;
+
+	for (uint32 apart = 1; apart <= START_REACH && count + 2 <= HNSW_BUILD_STARTS; apart++)
+	{
+		if (apart <= ordinal && is_inserted(edges, ordinal - apart, round, rounds))
+			starts[count++] = ordinal - apart;
+		if (apart < edges->node_count - ordinal &&
+			is_inserted(edges, ordinal + apart, round, rounds))
+			starts[count++] = ordinal + apart;
+	}
+	return count;
+}
+
 void
 hnsw_build_insert_rounds(HnswInserter *inserter, const HnswEdges *edges, HnswBuildShared *shared,
 						 int end_round, void (*progress)(HnswBuildShared *shared))
@@ -109,6 +137,7 @@ hnsw_build_insert_rounds(HnswInserter *inserter, const HnswEdges *edges, HnswBui
 	uint32 count = edges->node_count;
 	int rounds = hnsw_build_rounds(count);
 	uint32 claims_per_round = CLAIM_STRIPES * claims_per_stripe(count);
+	uint32 starts[HNSW_BUILD_STARTS];
 
 	end_round = Min(end_round, rounds);
 	for (;;)
@@ -130,7 +159,8 @@ hnsw_build_insert_rounds(HnswInserter *inserter, const HnswEdges *edges, HnswBui
 				continue;
 			CHECK_FOR_INTERRUPTS();
 			if (edges->uppers[ordinal] != HNSW_UPPER_CONTINUATION)
-				hnsw_inserter_insert(inserter, ordinal);
+				hnsw_inserter_insert(inserter, ordinal, starts,
+									 find_starts(edges, ordinal, round, rounds, starts));
 			done++;
 		}
 		pg_atomic_fetch_add_u64(&shared->done, (int64) done);

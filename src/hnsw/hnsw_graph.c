@@ -80,13 +80,49 @@ fill_with_discarded(uint32 *chosen, uint32 chosen_count, uint32 count, uint32 ma
 	return picked_count;
 }
 
+/* Candidates that are considered together: measured from what is chosen in one batch */
+#define SELECT_WINDOW 64
+
+/* Candidates of a window that are neither chosen nor discarded yet */
+typedef struct Remaining
+{
+	uint32 count;
+	uint32 first; /* of them, in the arrays */
+	uint32 indexes[SELECT_WINDOW];
+	const void *slots[SELECT_WINDOW];
+	float distances[SELECT_WINDOW];
+} Remaining;
+
+/* Discard what is nearer to a chosen one than to the base. */
+static void
+discard_near(Remaining *remaining, HnswMeasure measure, void *argument, const void *chosen,
+			 const Candidate *candidates)
+{
+	const uint32 *indexes = remaining->indexes + remaining->first;
+	const void *const *slots = remaining->slots + remaining->first;
+	uint32 kept = 0;
+
+	measure(argument, chosen, slots, remaining->count, remaining->distances);
+	for (uint32 i = 0; i < remaining->count; i++)
+	{
+		bool near = remaining->distances[i] < candidates[indexes[i]].distance;
+
+		remaining->indexes[kept] = indexes[i];
+		remaining->slots[kept] = slots[i];
+		kept += !near;
+	}
+	remaining->first = 0;
+	remaining->count = kept;
+}
+
 uint32
-hnsw_select_neighbors_filled(const IndexType *type, const Candidate *candidates,
-							 const void *const *vectors, uint32 count, uint32 max, uint32 fill,
+hnsw_select_neighbors_filled(HnswMeasure measure, void *argument, const Candidate *candidates,
+							 const void *const *slots, uint32 count, uint32 max, uint32 fill,
 							 uint32 *chosen)
 {
-	const void *chosen_vectors[2 * HNSW_MAX_M];
+	const void *chosen_slots[2 * HNSW_MAX_M];
 	uint32 chosen_count = 0;
+	Remaining remaining;
 
 	Assert(max <= 2 * HNSW_MAX_M && fill <= max);
 
@@ -98,13 +134,26 @@ hnsw_select_neighbors_filled(const IndexType *type, const Candidate *candidates,
 		return count;
 	}
 
-	for (uint32 i = 0; i < count && chosen_count < max; i++)
+	for (uint32 start = 0; start < count && chosen_count < max; start += SELECT_WINDOW)
 	{
-		if (is_nearer_to_chosen(type, vectors[i], candidates[i].distance, chosen_vectors,
-								chosen_count))
-			continue;
-		chosen_vectors[chosen_count] = vectors[i];
-		chosen[chosen_count++] = i;
+		remaining.first = 0;
+		remaining.count = Min(count - start, SELECT_WINDOW);
+		for (uint32 i = 0; i < remaining.count; i++)
+		{
+			remaining.indexes[i] = start + i;
+			remaining.slots[i] = slots[start + i];
+		}
+		for (uint32 i = 0; i < chosen_count && remaining.count > 0; i++)
+			discard_near(&remaining, measure, argument, chosen_slots[i], candidates);
+		while (remaining.count > 0 && chosen_count < max)
+		{
+			chosen_slots[chosen_count] = remaining.slots[remaining.first];
+			chosen[chosen_count] = remaining.indexes[remaining.first++];
+			remaining.count--;
+			if (remaining.count > 0)
+				discard_near(&remaining, measure, argument, chosen_slots[chosen_count], candidates);
+			chosen_count++;
+		}
 	}
 	if (chosen_count < fill)
 		chosen_count = fill_with_discarded(chosen, chosen_count, count, fill);
@@ -130,4 +179,11 @@ hnsw_extend_neighbors(const IndexType *type, const Candidate *candidates,
 	if (kept + added < max)
 		added = fill_with_discarded(chosen, added, count, max - kept);
 	return added;
+}
+
+void
+hnsw_measure_vectors(void *argument, const void *from, const void *const *to, uint32 count,
+					 float *distances)
+{
+	index_type_distances(argument, from, to, count, distances);
 }

@@ -222,6 +222,30 @@ sq8_prepare_query(const void *parameters, DistanceMetric metric, const float *ve
 	sq8->element_sum += sq8->step * sq8->word_sum;
 }
 
+/* A code's values are words of a query as they are: 255 * 255 * dimensions fits 32 bits. */
+static void
+sq8_prepare_code(const void *parameters, DistanceMetric metric, const void *code,
+				 uint32_t dimensions, QuantizerQuery *query)
+{
+	Sq8Query *sq8 = (Sq8Query *) query;
+	const Sq8Code *from = (const Sq8Code *) code;
+
+	(void) parameters;
+	query->routine = &quantizer_sq8;
+	query->metric = metric;
+	query->dimensions = dimensions;
+	query->vector = NULL;
+	sq8->offset = from->offset;
+	sq8->step = from->step;
+	sq8->word_sum = from->value_sum;
+	sq8->word_square_sum = from->square_sum;
+	sq8->element_sum = (double) dimensions * sq8->offset + sq8->step * sq8->word_sum;
+	for (uint32_t i = 0; i < dimensions; i++)
+		sq8->words[i] = from->values[i];
+	for (uint32_t i = dimensions; i < padded_words(dimensions); i++)
+		sq8->words[i] = 0;
+}
+
 static inline float
 sq8_l2_squared(const Sq8Query *query, const Sq8Code *code, int32_t dot)
 {
@@ -289,5 +313,6 @@ const QuantizerRoutine quantizer_sq8 = {
 	.decode = sq8_decode,
 	.query_size = sq8_query_size,
 	.prepare_query = sq8_prepare_query,
+	.prepare_code = sq8_prepare_code,
 	.distances = sq8_distances,
 };

@@ -230,6 +230,39 @@ query_step(const float *query, uint32_t n)
 	return fmaxl(largest / 32767, sum / (2147483647.0L / 255 - n / 2.0L - 2)) * (1 + 1e-9L);
 }
 
+/* Between codes nothing is rounded but the joined sums in double, and the result to float32. */
+static void
+compare_code_distance(DistanceMetric metric, float got, const Sq8Code *a, const Sq8Code *b,
+					  uint32_t n)
+{
+	long double sum = 0;
+	long double magnitude = 0;
+	long double bound;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		long double values_a = (long double) a->step * a->values[i];
+		long double values_b = (long double) b->step * b->values[i];
+		long double x = a->offset + values_a;
+		long double y = b->offset + values_b;
+		long double apart = (long double) a->offset - b->offset;
+
+		sum += metric == DISTANCE_L2 ? (x - y) * (x - y) : -x * y;
+		magnitude += metric == DISTANCE_L2
+						 ? values_a * values_a + values_b * values_b + apart * apart
+						 : (fabsl((long double) a->offset) + values_a) *
+							   (fabsl((long double) b->offset) + values_b);
+	}
+	bound = magnitude * 1e-13L + fabsl(sum) * 0x1p-23L + n * 0x1p-149L;
+	if (fabsl(sum) - bound > FLT_MAX)
+		expect(isinf(got) && (got > 0) == (sum > 0), "codes, metric %d, %u: %g, should be %Lg",
+			   metric, n, got, sum);
+	else if (fabsl(sum) + bound < FLT_MAX)
+		expect(fabsl(got - sum) <= bound,
+			   "codes, metric %d, %u: %.9g, should be %.9Lg, allowed %.3Lg", metric, n, got, sum,
+			   bound);
+}
+
 static void
 compare_distance(DistanceMetric metric, float got, const float *query, const Sq8Code *code,
 				 uint32_t n)
@@ -315,6 +348,17 @@ test_distances(const char *set, Input input)
 				expect(distances[COUNT] == 4711.0f, "wrote behind the end");
 				for (int i = 0; i < COUNT; i++)
 					compare_distance(metric, distances[i], vector, (const Sq8Code *) codes[i], n);
+				if (metric == DISTANCE_L1)
+					continue;
+
+				sq8->prepare_code(NULL, metric, codes[round % COUNT], n, query);
+				expect(query->routine == sq8 && query->metric == metric && query->dimensions == n,
+					   "a prepared code tells what it is");
+				sq8->distances(query, codes, COUNT, distances);
+				for (int i = 0; i < COUNT; i++)
+					compare_code_distance(metric, distances[i],
+										  (const Sq8Code *) codes[round % COUNT],
+										  (const Sq8Code *) codes[i], n);
 			}
 	free(array);
 	free(query);
