@@ -160,26 +160,6 @@ storage_touch_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal)
 		__builtin_prefetch(slot + at);
 }
 
-/*
- * Address of a slot in the map, to be read in a section; NULL where it is not settled or not whole on
- * one page.
- */
-static inline const char *
-storage_mapped_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal)
-{
-	const PageArrayMeta *array = &reader->meta->arrays[array_id];
-	SlotPlace place;
-
-	if (reader->map == NULL || ordinal >= reader->mapped_limit)
-		return NULL;
-	place = page_array_place(array, ordinal);
-	if (place.first < array->slot_size || ordinal >= reader->mapped_limit ||
-		!settle_view_is_settled(&reader->settle, place.data_block))
-		return NULL;
-	return file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
-		   STORAGE_PAYLOAD_OFFSET + place.offset;
-}
-
 /* Run a section that reads fetched slots. */
 static inline void
 storage_reader_run(StorageReader *reader, MappedReadSection section, void *argument)

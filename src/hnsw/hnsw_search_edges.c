@@ -40,12 +40,11 @@ typedef struct HnswEdgeSearch
 	const IndexQuery *query;
 	void *prepared; /* for blocks */
 	uint32 block_size;
-	char *copy; /* of a slot that is read through shared buffers */
 
-	/* One hop: what its section reads */
-	const void *vector;
-	const char *blocks; /* codes of the neighbors */
-	uint32 count;
+	/* One hop: what its sections read */
+	const void *slot;
+	uint32 head_size; /* the codes are behind */
+	uint32 count;	  /* of the neighbors */
 
 	/* and what it gives */
 	float distance;
@@ -63,8 +62,6 @@ hnsw_search_edges_begin(HnswSearch *search)
 
 	edges->prepared = palloc(rabitq_block_query_size(type->dimensions));
 	edges->block_size = rabitq_block_size(type->dimensions, bits);
-	edges->copy =
-		palloc(Max(meta->arrays[HNSW_NODES].slot_size, meta->arrays[HNSW_UPPER].slot_size));
 	edges->query = &search->query;
 
 	index_type_to_floats(type, search->query.vector, floats);
@@ -74,16 +71,21 @@ hnsw_search_edges_begin(HnswSearch *search)
 	search->edges = edges;
 }
 
-/* Measure the node, and estimate its neighbors' distances. */
 static void
-hop_section(void *argument)
+measure_section(void *argument)
 {
 	HnswEdgeSearch *edges = argument;
-	const IndexQuery *query = edges->query;
-	const char *block = edges->blocks;
-	float distance = index_type_distance(&query->type, query->vector, edges->vector);
+	float distance = index_type_distance(&edges->query->type, edges->query->vector, edges->slot);
 
 	edges->distance = isnan(distance) ? INFINITY : distance;
+}
+
+static void
+estimate_section(void *argument)
+{
+	HnswEdgeSearch *edges = argument;
+	const char *block = (const char *) edges->slot + edges->head_size;
+
 	for (uint32 lane = 0; lane < edges->count; lane += RABITQ_BLOCK)
 	{
 		rabitq_block_distances(edges->prepared, block, edges->distance, edges->estimates + lane,
@@ -92,37 +94,33 @@ hop_section(void *argument)
 	}
 }
 
-/* The codes in a slot: in the map, or copied with it. */
-static const char *
-find_codes(StorageReader *reader, HnswEdgeSearch *edges, uint32 ordinal, const HnswNode *node,
-		   int level)
-{
-	uint16 m = hnsw_meta(reader->meta)->m;
-	PageArrayId array = level == 0 ? HNSW_NODES : HNSW_UPPER;
-	uint32 at = level == 0 ? ordinal : node->upper + level - 1;
-	const char *slot = storage_mapped_slot(reader, array, at);
-
-	if (slot == NULL)
-	{
-		buffer_pool_copy_slot(reader, array, at, edges->copy);
-		slot = edges->copy;
-	}
-	return slot + (level == 0 ? hnsw_node_head_size(m) : hnsw_upper_head_size(m));
-}
-
-/* Read node and list; give the node's distance and estimates of its neighbors'. */
+/* Measure a node, read it and its list, and estimate its neighbors' distances. */
 static void
 visit(HnswSearch *search, uint32 ordinal, int level, HnswSlot *slot, HnswList *list)
 {
 	StorageReader *reader = search->reader;
 	HnswEdgeSearch *edges = search->edges;
+	uint16 m = hnsw_meta(reader->meta)->m;
 
+	storage_read_batch(reader, PAGE_ARRAY_VECTORS, &ordinal, 1, &edges->slot, measure_section,
+					   edges);
 	hnsw_read_node(reader, ordinal, slot);
 	hnsw_read_list(reader, ordinal, &slot->node, level, false, list);
 	edges->count = list->count;
-	if (list->count > 0)
-		edges->blocks = find_codes(reader, edges, ordinal, &slot->node, level);
-	storage_read_batch(reader, PAGE_ARRAY_VECTORS, &ordinal, 1, &edges->vector, hop_section, edges);
+	if (list->count == 0)
+		return;
+	if (level == 0)
+	{
+		edges->head_size = hnsw_node_head_size(m);
+		storage_read_batch(reader, HNSW_NODES, &ordinal, 1, &edges->slot, estimate_section, edges);
+	}
+	else
+	{
+		uint32 at = slot->node.upper + level - 1; /* in range, or there were no list */
+
+		edges->head_size = hnsw_upper_head_size(m);
+		storage_read_batch(reader, HNSW_UPPER, &at, 1, &edges->slot, estimate_section, edges);
+	}
 }
 
 /*
