@@ -100,11 +100,13 @@ candidate_pool_add(CandidatePool *pool, uint32 first_ordinal, const float *dista
 		uint32 left = count - done;
 		uint32 which = left < GROUP ? (UINT32_C(1) << left) - 1 : ~UINT32_C(0);
 
-		if (pool->count + GROUP > pool->capacity)
+		/* Where the pivot was chosen badly, once is not enough. */
+		while (pool->count + GROUP > pool->capacity)
 			drop_furthest(pool);
 		if (pool->dropped && left >= GROUP)
 			which = find_not_above(distances + done, pool->limit.distance);
 		add_group(pool, first_ordinal + done, distances + done, which);
+		Assert(pool->count <= pool->capacity);
 	}
 }
 
