@@ -8,7 +8,7 @@ For each data set its indexes are built (builds.py), and each of the PARTS measu
     backends  several backends at once (searches.py)
     memory    searches in a part of the memory that the index takes (memory.py)
     cold      the first queries after a start with nothing in memory (cold.py)
-    writes    inserts and vacuum (writes.py)
+    writes    inserts and vacuum, on the first data set only; not by default (writes.py)
 
 What was measured is written to bench.json after each part and told by report.py as bench.md, and by
 plots.py as pictures.  With RESUME=1 parts that bench.json has already are left alone.
@@ -28,6 +28,7 @@ from datasets import data_sets
 from memory import measure_memory
 from peers import Peers
 from searches import Efforts, Searches, measure_backends
+from writes import measure_writes
 
 OUT = os.environ["OUT"]
 PARTS = "search peers backends memory cold"
@@ -63,6 +64,7 @@ def machine():
         "extensions": {name: server.psql("postgres", "SELECT default_version FROM "
                                          f"pg_available_extensions WHERE name = '{name}'")
                        for name in ("vectorstore", "vector") if server.extension_available(name)},
+        "libraries": os.environ["PEERS_ABOUT"] if os.environ["PEERS"] else None,
         "processor": processor(), "processors": os.cpu_count(), "memory_bytes": memory_bytes(),
         "workers": int(os.environ["WORKERS"]), **server.BASE_SETTINGS,
     }
@@ -83,8 +85,8 @@ def memory_bytes():
 def measure_set(data, results, parts):
     """All parts of one data set that are not there yet."""
     found = results.of_set(data)
-    wanted = [part for part in parts if part not in found]
-    if wanted in ([], ["peers"]):
+    wanted = [part for part in parts if part not in found and part != "peers"]
+    if not wanted:
         return
     builds = Builds(data)
     for config in configurations():
@@ -109,18 +111,21 @@ def measure_set(data, results, parts):
             print(f"{data.name}: {part} done", flush=True)
     if not setting("KEPT", ""):
         builds.drop()
+    if "writes" in wanted:
+        found["writes"] = measure_writes(data, configurations("writes"))
+        results.save()
 
 
 def main():
-    parts = setting("PARTS", PARTS).split()
+    parts = setting("PARTS", PARTS).split() + (["writes"] if setting("WRITES", "") else [])
     server.start()
     for extension in missing_extensions():
         print(f"bench: extension {extension} is not installed on this server: left out")
     if not configurations():
         server.fail("nothing to measure")
     results = Results()
-    for data in data_sets():
-        measure_set(data, results, parts)
+    for number, data in enumerate(data_sets()):
+        measure_set(data, results, [part for part in parts if part != "writes" or number == 0])
     report.write(results.content, os.path.join(OUT, "bench.md"))
     plots.write(results.content, OUT)
     with open(os.path.join(OUT, "bench.md"), encoding="utf-8") as file:

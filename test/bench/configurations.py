@@ -110,16 +110,24 @@ def identifier(name):
     return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
-ALL = ("hnsw/sq8/mmap hnsw/sq8/buffer_pool hnsw/none/mmap hnsw/none/buffer_pool pgvector "
-       "ivf/sq8/mmap ivf/sq8/buffer_pool ivfflat/none/mmap ivfflat/none/buffer_pool pgvector-ivfflat")
+ALL = ("hnsw/sq8/mmap hnsw/sq8/buffer_pool hnsw/rabitq/mmap hnsw/rabitq/buffer_pool hnsw/none/mmap pgvector "
+       "ivf/sq8/mmap ivf/rabitq/mmap ivf/rabitq/buffer_pool ivfflat/none/mmap pgvector-ivfflat")
+OF_PART = {
+    "backends": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/sq8/buffer_pool pgvector ivf/rabitq/mmap pgvector-ivfflat",
+    "memory": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/none/mmap hnsw/sq8/buffer_pool hnsw/rabitq/buffer_pool "
+              "pgvector",
+    "cold": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/sq8/buffer_pool pgvector",
+    "writes": "hnsw/sq8/mmap hnsw/rabitq/mmap pgvector",
+}
 
 
 def configurations(part=None):
-    """Those of the run, or those of one of its parts, which may have fewer."""
+    """Those of the run, or those of one of its parts: what CONFIGS_PART or OF_PART has of them.  Where
+    CONFIGS has none of those of OF_PART, all of CONFIGS."""
     names = setting("CONFIGS", ALL).split()
     if part:
-        chosen = setting(f"CONFIGS_{part.upper()}", " ".join(names)).split()
-        names = [name for name in names if name in chosen]
+        chosen = setting(f"CONFIGS_{part.upper()}", OF_PART[part]).split()
+        names = [name for name in names if name in chosen] or names
     return [config for config in map(configuration, names) if extension_available(config.extension)]
 
 

@@ -156,6 +156,35 @@ def cold_table(found):
                   "max ms", "all ms"], rows)
 
 
+def writes_table(found):
+    """Inserts a second by connections, with synchronous_commit on and off, and the vacuum."""
+    writes = found["writes"]
+    kinds = {config["name"]: config["kind"] for config in found["configs"]}
+    rows, recalls = [], []
+    for name, figures in writes["configs"].items():
+        peer = writes["configs"].get(PEER_OF_KIND[kinds[name]])
+        base = peer if peer is not figures else None
+        row = [name]
+        for commit in ("on", "off"):
+            for connections in writes["connections"]:
+                key = f"rows_per_s_{connections}_{commit}"
+                row.append(number(figures[key]) + (factor(figures[key], base[key]) if base else ""))
+        row += [number(figures["wal_bytes_per_row"]),
+                number(figures["vacuum_s"])
+                + (factor(base["vacuum_s"], figures["vacuum_s"]) if base else ""),
+                megabytes(figures["vacuum_wal_bytes"])]
+        rows.append(row)
+        recalls.append([name, *(f"{figures[f'recall_{when}_{effort}']:.4f}"
+                                for effort in writes["efforts"] for when in ("before", "after"))])
+    head = [f"inserts a second into {writes['rows']:,} rows"]
+    head += [f"{connections}{mark}" for mark in ("", ", commit off")
+             for connections in writes["connections"]]
+    return [*table(head + ["WAL bytes a row", "vacuum of 10 % s", "its WAL MB"], rows),
+            *table(["recall@10 around the vacuum", *(f"{when}, ef_search {effort}"
+                                                     for effort in writes["efforts"]
+                                                     for when in ("before", "after"))], recalls)]
+
+
 def set_text(name, found, full):
     text = [f"### {name}: {found['rows']:,} x {found['dimensions']}, {found['metric']}", ""]
     for kind in PEER_OF_KIND:
@@ -173,7 +202,8 @@ def set_text(name, found, full):
             text += points_table(found, kind)
     if "search" in found:
         text += trivial_text(found)
-    for part, tell in (("backends", backends_table), ("memory", memory_table), ("cold", cold_table)):
+    for part, tell in (("backends", backends_table), ("memory", memory_table), ("cold", cold_table),
+                       ("writes", writes_table)):
         if part in found:
             text += tell(found)
     return text
@@ -181,8 +211,9 @@ def set_text(name, found, full):
 
 def head_text(results):
     extensions = ", ".join(f"{name} {version}" for name, version in results["extensions"].items())
+    libraries = f"; {results['libraries']}" if results.get("libraries") else ""
     return [f"Measured on {results['date']} with", "", f"    {results['command']}", "",
-            f"PostgreSQL {results['server']}, {extensions}; {results['processor']}, "
+            f"PostgreSQL {results['server']}, {extensions}{libraries}; {results['processor']}, "
             f"{results['processors']} processors, {results['memory_bytes'] / 1e9:.0f} GB of memory; "
             f"{results['workers']} parallel build workers, shared_buffers {results['shared_buffers']}, "
             f"maintenance_work_mem {results['maintenance_work_mem']}. "

@@ -5,7 +5,7 @@
 
 parameters=(SETS DATA BASE QUERY GT METRIC ROWS PARTS CONFIGS CONFIGS_BACKENDS CONFIGS_MEMORY CONFIGS_COLD
 	EF PROBES M EF_CONSTRUCTION LISTS WORKERS MAINTENANCE_WORK_MEM SHARED_BUFFERS ROUNDS COLD_ROUNDS
-	BACKENDS MEMORY_LIMITS GROW)
+	BACKENDS MEMORY_LIMITS GROW FAISS WRITES WRITES_ROWS WRITES_CONNECTIONS WRITES_SECONDS CONFIGS_WRITES)
 
 # What was asked for, without the places of files.
 COMMAND="make bench"
@@ -56,10 +56,24 @@ client_compile
 peers_compile() # LIBRARY..
 {
 	"${CXX:-g++}" -std=c++17 -O3 -march=native -Wall -fopenmp -o "$peers" \
-		"$repo/test/bench/peers.cpp" -lfaiss "$@" >"$work/peers.log" 2>&1
+		"$repo/test/bench/peers.cpp" "$@" >"$work/peers.log" 2>&1
+}
+package_version()
+{
+	dpkg-query -W -f='${source:Upstream-Version}' "$1" 2>/dev/null || true
 }
 peers=$work/peers
-if ! peers_compile -lopenblas && ! peers_compile -llapack -lblas; then
+faiss=-lfaiss
+PEERS_ABOUT="hnswlib $(package_version libhnswlib-dev), Faiss $(package_version libfaiss-dev)"
+if [ "${FAISS:-}" = native ]; then
+	"$repo/test/bench/build_faiss.sh" "$work/faiss" >"$work/faiss.log" 2>&1 ||
+		{ tail -n 5 "$work/faiss.log" >&2; exit 1; }
+	faiss=$work/faiss/libfaiss.a
+	PEERS_ABOUT+=" (compiled for this machine)"
+else
+	PEERS_ABOUT+=" (as packaged, without AVX2)"
+fi
+if ! peers_compile "$faiss" -lopenblas && ! peers_compile "$faiss" -llapack -lblas; then
 	echo "bench: no libraries in process, since peers.cpp was not compiled:"
 	grep -m 3 error "$work/peers.log" || true
 	peers=
@@ -78,7 +92,7 @@ fi
 	"jit = off"
 
 export BASE QUERY GT METRIC ROWS WORKERS MAINTENANCE_WORK_MEM SHARED_BUFFERS OUT COMMAND KEPT
-export BENCH_CLIENT=$client PEERS=$peers PSQL=$bindir/psql BINDIR=$bindir CLUSTER=$work/cluster
+export BENCH_CLIENT=$client PEERS=$peers PEERS_ABOUT PSQL=$bindir/psql BINDIR=$bindir CLUSTER=$work/cluster
 export WORK=$work PGHOST=$work PGUSER=postgres PGDATABASE=postgres
 export PKGLIBDIR=$tree$("$PG_CONFIG" --pkglibdir)
 export AS_SERVER=${server_user:+runuser -u $server_user -- env HOME=$work}
