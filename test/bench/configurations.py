@@ -110,13 +110,15 @@ def identifier(name):
     return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
-ALL = ("hnsw/sq8/mmap hnsw/sq8/buffer_pool hnsw/rabitq/mmap hnsw/rabitq/buffer_pool hnsw/none/mmap pgvector "
+ALL = ("hnsw/sq8/mmap hnsw/sq8/buffer_pool hnsw/rabitq/mmap hnsw/rabitq/buffer_pool "
+       "hnsw/rabitq+codes=edges/mmap hnsw/rabitq+codes=edges/buffer_pool hnsw/none/mmap pgvector "
        "ivf/sq8/mmap ivf/rabitq/mmap ivf/rabitq/buffer_pool ivfflat/none/mmap pgvector-ivfflat")
 OF_PART = {
-    "backends": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/sq8/buffer_pool pgvector ivf/rabitq/mmap pgvector-ivfflat",
-    "memory": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/none/mmap hnsw/sq8/buffer_pool hnsw/rabitq/buffer_pool "
-              "pgvector",
-    "cold": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/sq8/buffer_pool pgvector",
+    "backends": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/rabitq+codes=edges/mmap hnsw/sq8/buffer_pool "
+                "pgvector ivf/rabitq/mmap pgvector-ivfflat",
+    "memory": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/rabitq+codes=edges/mmap hnsw/none/mmap "
+              "hnsw/sq8/buffer_pool hnsw/rabitq/buffer_pool pgvector",
+    "cold": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/rabitq+codes=edges/mmap hnsw/sq8/buffer_pool pgvector",
     "writes": "hnsw/sq8/mmap hnsw/rabitq/mmap pgvector",
 }
 

@@ -11,6 +11,7 @@ from recall_curve import value_at
 
 TARGETS = (0.90, 0.95, 0.98, 0.99)
 PEER_OF_KIND = {"graphs": "pgvector", "lists": "pgvector-ivfflat"}
+EFFORT_OF_KIND = {"graphs": "ef_search", "lists": "probes"}
 TITLES = {"graphs": "graphs", "lists": "lists"}
 PEER_KINDS = {"hnswlib": "graphs"}  # others are lists
 
@@ -97,7 +98,7 @@ def points_table(found, kind):
                          "" if "in_process" in point else number(point["pipelined_qps"]),
                          number(point["qps"]), number(point["avg_us"]), number(point["p50_us"]),
                          number(point["p99_us"])])
-    return table(["index", "ef_search" if kind == "graphs" else "probes", "recall@10", "pipelined QPS",
+    return table(["index", EFFORT_OF_KIND[kind], "recall@10", "pipelined QPS",
                   "QPS", "avg µs", "p50 µs", "p99 µs"], rows)
 
 
@@ -133,6 +134,8 @@ def peer_row(rows, row, kinds):
 def memory_table(found):
     if "left_out" in found["memory"]:
         return [f"Searches in limited memory were left out: {found['memory']['left_out']}.", ""]
+    if not found["memory"]["rows"]:
+        return []
     kinds = {config["name"]: config["kind"] for config in found["configs"]}
     warm = {name: points for kind in PEER_OF_KIND for name, points in curves(found, kind)}
     rows = []
@@ -160,29 +163,32 @@ def writes_table(found):
     """Inserts a second by connections, with synchronous_commit on and off, and the vacuum."""
     writes = found["writes"]
     kinds = {config["name"]: config["kind"] for config in found["configs"]}
-    rows, recalls = [], []
-    for name, figures in writes["configs"].items():
-        peer = writes["configs"].get(PEER_OF_KIND[kinds[name]])
-        base = peer if peer is not figures else None
-        row = [name]
-        for commit in ("on", "off"):
-            for connections in writes["connections"]:
-                key = f"rows_per_s_{connections}_{commit}"
-                row.append(number(figures[key]) + (factor(figures[key], base[key]) if base else ""))
-        row += [number(figures["wal_bytes_per_row"]),
-                number(figures["vacuum_s"])
-                + (factor(base["vacuum_s"], figures["vacuum_s"]) if base else ""),
-                megabytes(figures["vacuum_wal_bytes"])]
-        rows.append(row)
-        recalls.append([name, *(f"{figures[f'recall_{when}_{effort}']:.4f}"
-                                for effort in writes["efforts"] for when in ("before", "after"))])
-    head = [f"inserts a second into {writes['rows']:,} rows"]
-    head += [f"{connections}{mark}" for mark in ("", ", commit off")
-             for connections in writes["connections"]]
-    return [*table(head + ["WAL bytes a row", "vacuum of 10 % s", "its WAL MB"], rows),
-            *table(["recall@10 around the vacuum", *(f"{when}, ef_search {effort}"
-                                                     for effort in writes["efforts"]
-                                                     for when in ("before", "after"))], recalls)]
+    columns = [(f"rows_per_s_{connections}_{commit}", f"{connections}{mark}")
+               for commit, mark in (("on", ""), ("off", ", commit off"))
+               for connections in writes["connections"]]
+    text = []
+    for kind, peer in PEER_OF_KIND.items():
+        some = {name: figures for name, figures in writes["configs"].items() if kinds[name] == kind}
+        if not some:
+            continue
+        rows, recalls = [], []
+        for name, figures in some.items():
+            base = some.get(peer) if name != peer else None
+            rows.append([name, *(number(figures[key]) + (factor(figures[key], base[key]) if base else "")
+                                 for key, _ in columns),
+                         number(figures["wal_bytes_per_row"]),
+                         number(figures["vacuum_s"])
+                         + (factor(base["vacuum_s"], figures["vacuum_s"]) if base else ""),
+                         megabytes(figures["vacuum_wal_bytes"])])
+            recalls.append([name, *(f"{figures[f'recall_{when}_{effort}']:.4f}"
+                                    for effort in writes["efforts"][kind]
+                                    for when in ("before", "after"))])
+        text += table([f"inserts a second into {writes['rows']:,} rows", *(title for _, title in columns),
+                       "WAL bytes a row", "vacuum of 10 % s", "its WAL MB"], rows)
+        text += table(["recall@10 around the vacuum",
+                       *(f"{when}, {EFFORT_OF_KIND[kind]} {effort}" for effort in writes["efforts"][kind]
+                         for when in ("before", "after"))], recalls)
+    return text
 
 
 def set_text(name, found, full):

@@ -19,7 +19,8 @@ from server import client, fail, psql
 
 DEPTH = 8               # queries under way in a connection
 SECONDS = 0.5           # of a throughput measurement
-LATENCY_LIMIT_S = 3     # of a pass over the queries; the first one of all has none, for the recall
+RECALL_ENOUGH = 0.995   # greater efforts than the first that reaches it are not measured
+LATENCY_LIMIT_S = 2     # of a pass over the queries; the first one of all has none, for the recall
 ROUNDS = int(setting("ROUNDS", 3))
 BACKENDS = [int(number) for number in setting("BACKENDS", "1 2 4").split()]
 
@@ -59,6 +60,8 @@ class Searches:
     # ---- one backend ----
 
     def measure(self, config, effort):
+        if self.is_beyond(config, effort):
+            return
         database = self.builds.database(config)
         samples = self.samples.setdefault((config.name, effort), [])
         config.prepare(database)
@@ -67,6 +70,12 @@ class Searches:
         sample["pipelined_qps"] = throughput(self.data, database, config.session(effort),
                                              self.data.search_sql())
         samples.append(sample)
+
+    def is_beyond(self, config, effort):
+        """Whether a smaller effort is known to be enough."""
+        return any(self.samples[(config.name, smaller)][0]["recall"] >= RECALL_ENOUGH
+                   for smaller in config.kind.efforts
+                   if smaller < effort and (config.name, smaller) in self.samples)
 
     def measure_trivial(self):
         for extension, config in {c.extension: c for c in self.configs}.items():
@@ -93,7 +102,9 @@ class Searches:
         """One row per effort: the median of each figure over the rounds, and the recall of the round
         that had the most queries."""
         for effort in config.kind.efforts:
-            samples = self.samples[(config.name, effort)]
+            samples = self.samples.get((config.name, effort))
+            if not samples:
+                break
             yield {**medians(samples), "effort": effort, "qps_min": min(s["qps"] for s in samples),
                    "qps_max": max(s["qps"] for s in samples)}
 
