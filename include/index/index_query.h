@@ -36,7 +36,15 @@ extern void index_query_begin(IndexQuery *query, StorageReader *reader, const In
 extern void index_query_measure(const IndexQuery *query, StorageReader *reader, PageArrayId array,
 								const uint32 *ordinals, uint32 count, float *distances);
 
-/* The same for at most STORAGE_MAX_BATCH consecutive ones of the array that a search reads. */
+/*
+ * Distances to codes with lower bounds of the exact ones, where the quantizer has any
+ * (distances_with_bounds).
+ */
+extern void
+index_query_bound(const IndexQuery *query, StorageReader *reader, const uint32 *ordinals,
+				  uint32 count, float *distances, float *lower_bounds);
+
+/* Distances to at most STORAGE_MAX_BATCH consecutive ones of the array that a search reads. */
 extern void index_query_measure_run(const IndexQuery *query, StorageReader *reader, uint32 first,
 									uint32 count, float *distances);
 

@@ -3,8 +3,8 @@
  *		Index scans: ORDER BY embedding <-> query.
  *
  * The first amgettuple of a (re)scan searches the graph with hnsw.ef_search,
- * re-ranks with exact distances and keeps the result; later calls hand out its
- * heap TIDs.  Such a batch has the rows of hnsw.ef_search nodes, and is all that a
+ * and keeps the result; rows are handed out by exact distances, which are made as far
+ * as rows are asked for (hnsw_rerank.h).  Such a batch has the rows of hnsw.ef_search nodes, and is all that a
  * scan returns unless hnsw.iterative_scan is on.
  *
  * An iterative scan that is asked for more goes on from the nearest nodes that the
@@ -28,7 +28,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "hnsw/hnsw_search.h"
+#include "hnsw/hnsw_rerank.h"
 #include "index/index_scan.h"
 
 typedef struct HnswScan
@@ -42,6 +42,7 @@ typedef struct HnswScan
 	Size max_memory;
 
 	HnswSearch search; /* its results are the batch */
+	HnswRerank rerank; /* gives them one by one, but in strict_order */
 	uint32 next_result;
 
 	/* strict_order: nodes kept back from the batches so far, a heap, nearest first */
@@ -73,10 +74,24 @@ hnsw_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int n
 
 	/* Its memory is gone. */
 	memset(&state->search, 0, sizeof(HnswSearch));
+	memset(&state->rerank, 0, sizeof(HnswRerank));
 	state->pending = NULL;
 	state->pending_count = state->pending_capacity = 0;
 	state->next_result = 0;
 	state->tid_count = state->next_tid = 0;
+}
+
+/*
+ * Exact distances: as rows are taken, or of the whole batch at once in strict_order, which keeps the
+ * furthest back.
+ */
+static void
+rerank_batch(HnswScan *state)
+{
+	if (state->iterative == ITERATIVE_SCAN_STRICT)
+		hnsw_search_rerank(&state->search);
+	else
+		hnsw_rerank_begin(&state->rerank, &state->search);
 }
 
 static void
@@ -101,10 +116,8 @@ search_index(IndexScanDesc scan)
 	hnsw_search_begin(search, common->reader, &common->type, common->vector, state->ef, true);
 	search->keep_discarded = state->iterative != ITERATIVE_SCAN_OFF;
 	if (hnsw_search_descend(search, 0))
-	{
 		hnsw_search_level(search, 0, state->ef);
-		hnsw_search_rerank(search);
-	}
+	rerank_batch(state);
 	storage_reader_release_pins(common->reader);
 	MemoryContextSwitchTo(outer);
 }
@@ -135,7 +148,7 @@ next_batch(HnswScan *state)
 		else
 			hnsw_search_take_discarded(search, state->ef);
 	}
-	hnsw_search_rerank(search);
+	rerank_batch(state);
 	storage_reader_release_pins(state->common.reader);
 	MemoryContextSwitchTo(outer);
 	return search->result_count > 0;
@@ -200,9 +213,11 @@ next_candidate(HnswScan *state, Candidate *next)
 {
 	if (state->iterative == ITERATIVE_SCAN_STRICT)
 		return next_in_order(state, next);
-	if (state->next_result == state->search.result_count && !next_batch(state))
-		return false;
-	*next = state->search.results[state->next_result++];
+	while (!hnsw_rerank_next(&state->rerank, next))
+	{
+		if (!next_batch(state))
+			return false;
+	}
 	return true;
 }
 

@@ -67,6 +67,7 @@ typedef struct DistanceSection
 	const void **slots;
 	uint32 count;
 	float *distances;
+	float *lower_bounds;
 } DistanceSection;
 
 void
@@ -89,6 +90,16 @@ compute_code_distances(void *argument)
 }
 
 static void
+compute_bounds(void *argument)
+{
+	const DistanceSection *section = argument;
+
+	section->query->quantizer->distances_with_bounds(section->query->prepared, section->slots,
+													 section->count, section->distances,
+													 section->lower_bounds);
+}
+
+static void
 compute_exact_distances(void *argument)
 {
 	const DistanceSection *section = argument;
@@ -103,22 +114,40 @@ section_for(PageArrayId array)
 	return array == PAGE_ARRAY_CODES ? compute_code_distances : compute_exact_distances;
 }
 
+/* Batch by batch; lower_bounds may be NULL. */
+static void
+read_batches(DistanceSection batch, StorageReader *reader, PageArrayId array,
+			 const uint32 *ordinals, uint32 count, MappedReadSection section)
+{
+	const void *slots[STORAGE_MAX_BATCH];
+
+	batch.slots = slots;
+	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
+	{
+		batch.count = Min(count - first, STORAGE_MAX_BATCH);
+		storage_read_batch(reader, array, ordinals + first, batch.count, slots, section, &batch);
+		batch.distances += batch.count;
+		if (batch.lower_bounds != NULL)
+			batch.lower_bounds += batch.count;
+	}
+}
+
 void
 index_query_measure(const IndexQuery *query, StorageReader *reader, PageArrayId array,
 					const uint32 *ordinals, uint32 count, float *distances)
 {
-	const void *slots[STORAGE_MAX_BATCH];
+	DistanceSection batch = {.query = query, .distances = distances};
 
-	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
-	{
-		DistanceSection batch = {.query = query,
-								 .slots = slots,
-								 .count = Min(count - first, STORAGE_MAX_BATCH),
-								 .distances = distances + first};
+	read_batches(batch, reader, array, ordinals, count, section_for(array));
+}
 
-		storage_read_batch(reader, array, ordinals + first, batch.count, slots, section_for(array),
-						   &batch);
-	}
+void
+index_query_bound(const IndexQuery *query, StorageReader *reader, const uint32 *ordinals,
+				  uint32 count, float *distances, float *lower_bounds)
+{
+	DistanceSection batch = {.query = query, .distances = distances, .lower_bounds = lower_bounds};
+
+	read_batches(batch, reader, PAGE_ARRAY_CODES, ordinals, count, compute_bounds);
 }
 
 void
