@@ -67,6 +67,7 @@ BEGIN
 END
 $$;
 SET enable_seqscan = off;
+SET jit = off;
 SET hnsw.ef_search = 1000;
 SELECT class, storage, bits, grown, r.*
 FROM (VALUES ('vector_l2_ops', '<->'), ('vector_ip_ops', '<#>'), ('vector_cosine_ops', '<=>')) c(class, operator),
