@@ -10,8 +10,8 @@
  * The index's file is appended to and never rewritten, but for block 0.  What a
  * phase wrote, the next ones read through the map of that file, so a build holds
  * neither vectors nor codes in memory of its own; but where codes are to lie beside
- * the edges, which are not there yet, the graph is built on 8-bit codes in memory or a
- * temporary file.
+ * the edges, which are not there yet, or are rabitq's, the graph is built on 8-bit
+ * codes in memory or a temporary file.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -50,6 +50,19 @@ hnsw_build_source_use_codes(HnswBuildSource *source, const char *codes)
 							   source->quantizer->code_size(source->type.dimensions));
 }
 
+/*
+ * Whether the index's codes don't serve its build: there are none yet beside the edges, and codes that
+ * can't be compared with one another are too coarse for a good choice of neighbors.
+ */
+static bool
+needs_own_codes(const HnswBuild *build)
+{
+	const QuantizerRoutine *quantizer = build->source.quantizer;
+
+	return hnsw_meta(build->meta)->edge_bits != 0 ||
+		   (!quantizer->exact && quantizer->prepare_code == NULL);
+}
+
 /* Codes for the build alone, in the part of maintenance_work_mem that the edges leave. */
 static void
 make_own_codes(HnswBuild *build, const BuiltArray *vectors)
@@ -84,7 +97,7 @@ encode(HnswBuild *build)
 	build->parameters =
 		build_codes_write(&build->type, meta, build->writer, &vectors, build->node_count);
 	hnsw_build_source_init(&build->source, &build->type, meta, build->map, build->parameters);
-	if (hnsw_meta(meta)->edge_bits != 0)
+	if (needs_own_codes(build))
 		make_own_codes(build, &vectors);
 }
 
