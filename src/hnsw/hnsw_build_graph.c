@@ -41,12 +41,6 @@
 /* What is found among so many nearest is likely to be expanded next: its list is prefetched */
 #define PREFETCH_PLACES 8
 
-/*
- * A list that must be pruned keeps this many neighbors.  What is left free takes the next links
- * without another prune.
- */
-#define PRUNE_FILL(max) ((max) - (max) * 3 / 16)
-
 /* What one level's search found and selection chose */
 typedef struct LevelNeighbors
 {
@@ -82,12 +76,13 @@ struct HnswInserter
 	VisitedSet visited;
 	bool search_done;
 
-	/* Scratch of a hop, a selection, a prune; fan = the longest list + 1 */
+	/* Scratch of a hop, a selection, a prune; fan = the longest list + 1.  A hop's: the neighbors of
+	 * HOP_NODES nodes, or HNSW_BUILD_STARTS */
 	uint32 fan;
 	uint32 *found;
 	const void **slots;
 	float *distances;
-	char *code_copies; /* HOP_NODES * fan codes */
+	char *code_copies; /* as many codes */
 
 	uint32 candidate_limit; /* candidates that selection considers */
 	Candidate *candidates;
@@ -112,6 +107,7 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 	Size vector_size = source->type.vector_size;
 	const BuiltArray *measured;
 	uint32 copies;
+	uint32 hop; /* most nodes that are measured together */
 
 	inserter->source = *source;
 	inserter->edges = *edges;
@@ -145,11 +141,12 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 	inserter->expanded = palloc((source->ef_construction + 1) * sizeof(bool));
 	visited_set_init(&inserter->visited, source->ef_construction * edges->m);
 
-	inserter->found = palloc(HOP_NODES * inserter->fan * sizeof(uint32));
-	inserter->slots = palloc(HOP_NODES * inserter->fan * sizeof(void *));
-	inserter->distances = palloc(HOP_NODES * inserter->fan * sizeof(float));
-	inserter->code_copies = MemoryContextAllocHuge(
-		CurrentMemoryContext, (Size) HOP_NODES * inserter->fan * source->codes.slot_size);
+	hop = Max(HOP_NODES * inserter->fan, HNSW_BUILD_STARTS);
+	inserter->found = palloc(hop * sizeof(uint32));
+	inserter->slots = palloc(hop * sizeof(void *));
+	inserter->distances = palloc(hop * sizeof(float));
+	inserter->code_copies =
+		MemoryContextAllocHuge(CurrentMemoryContext, (Size) hop * source->codes.slot_size);
 
 	inserter->candidates = palloc(copies * sizeof(Candidate));
 	inserter->candidate_slots = palloc(copies * sizeof(void *));
@@ -157,7 +154,6 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 	inserter->chosen = palloc(inserter->fan * sizeof(uint32));
 	inserter->candidate_copies =
 		MemoryContextAllocHuge(CurrentMemoryContext, (Size) copies * measured->slot_size);
-	Assert(inserter->fan > HNSW_BUILD_STARTS);
 	return inserter;
 }
 
@@ -455,6 +451,16 @@ select_section(void *argument)
 		selected->ordinals[i] = inserter->candidates[inserter->chosen[i]].ordinal;
 }
 
+/*
+ * A list that must be pruned keeps so many neighbors.  What is left free takes the next links without
+ * another prune.
+ */
+static inline uint32
+prune_fill(uint32 max)
+{
+	return max - max * 3 / 16;
+}
+
 /* The list to link from is full: choose anew among its nodes and the new one. */
 static void
 prune_section(void *argument)
@@ -473,7 +479,7 @@ prune_section(void *argument)
 		inserter->candidate_slots[i] = candidate_slot(inserter, ordinal, i);
 	}
 	sort_candidates(inserter, base, max + 1);
-	count = choose_neighbors(inserter, max + 1, max, PRUNE_FILL(max));
+	count = choose_neighbors(inserter, max + 1, max, prune_fill(max));
 	for (uint32 i = 0; i < max; i++)
 		((volatile uint32 *) list)[i] =
 			i < count ? inserter->candidates[inserter->chosen[i]].ordinal : INVALID_ORDINAL;
