@@ -125,6 +125,6 @@ row_sample_take(RowSample *sample, uint32 capacity, BuildMemory *memory)
 	if (sample->count == 0)
 		build_memory_write(memory, 0, sample->floats, sample->type->dimensions * sizeof(float));
 	build_memory_end_writing(memory);
-	sample->vectors = (const float *) memory->address;
+	sample->vectors = (const void *) memory->address;
 	pfree(sample->floats);
 }
