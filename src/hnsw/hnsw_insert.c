@@ -108,20 +108,35 @@ add_tid(HnswInsert *insert, uint32 ordinal)
 	return has_room;
 }
 
-/* Give the row's TID to a node, or to one of the next in its chain. */
+/*
+ * Give the row's TID to a node, or to one of the next in its chain; `scratch` is room for a vector.  A
+ * node that was seen LIVE stays so, or DEAD, while this insert holds the insert lock.  One that the
+ * chain led to may have been DEAD before, so that vacuum has freed it and its ordinal is another
+ * vector's by now: hence the second look at its vector, after the one at its state.
+ */
 static bool
-add_tid_to_chain(HnswInsert *insert, uint32 head)
+add_tid_to_chain(HnswInsert *insert, uint32 head, void *scratch)
 {
 	uint32 ordinal = head;
 	HnswSlot slot;
 
 	/* New nodes are put behind the first, so the ones with room are near it. */
-	for (int i = 0; i < CHAIN_NODES_TRIED && ordinal != INVALID_ORDINAL; i++)
+	for (int i = 0; i < CHAIN_NODES_TRIED; i++)
 	{
 		if (add_tid(insert, ordinal))
 			return true;
 		hnsw_read_node_current(insert->reader, ordinal, &slot);
 		ordinal = slot.node.next;
+		if (ordinal == INVALID_ORDINAL)
+			break;
+		hnsw_read_node_current(insert->reader, ordinal, &slot);
+		if (slot.node.state == HNSW_NODE_DEAD)
+			continue;
+		if (slot.node.state != HNSW_NODE_LIVE)
+			break;
+		hnsw_read_vector_current(insert->reader, insert->type, ordinal, scratch);
+		if (!index_type_equals(insert->type, scratch, insert->vector))
+			break;
 	}
 	return false;
 }
@@ -152,7 +167,7 @@ join_equal_node(HnswInsert *insert, uint32 *equal)
 		hnsw_read_vector_current(insert->reader, insert->type, ordinal, other);
 		if (!index_type_equals(insert->type, other, insert->vector))
 			continue;
-		if (add_tid_to_chain(insert, ordinal))
+		if (add_tid_to_chain(insert, ordinal, other))
 			return true;
 		*equal = ordinal;
 	}
@@ -463,25 +478,61 @@ allocate_node(HnswInsert *insert, int level, uint32 *ordinal, uint32 *upper)
 }
 
 /*
+ * The first node from `first` on, in a chain, that is not DEAD; INVALID_ORDINAL at the chain's end.
+ * False where vacuum has just taken a part of the chain out.
+ */
+static bool
+skip_dead(HnswInsert *insert, uint32 first, uint32 *next)
+{
+	HnswSlot slot;
+
+	for (*next = first; *next != INVALID_ORDINAL; *next = slot.node.next)
+	{
+		CHECK_FOR_INTERRUPTS();
+		hnsw_read_node_current(insert->reader, *next, &slot);
+		if (slot.node.state != HNSW_NODE_DEAD)
+			return slot.node.state == HNSW_NODE_LIVE;
+	}
+	return true;
+}
+
+/*
  * Steps 4 to 6 for a row whose equal nodes are all full: a continuation right behind `head`, the
- * first node of their chain, so that the newest rows are found first.  False where vacuum has found
- * that one without rows meanwhile: the new node is to be linked like others.
+ * first node of their chain, so that the newest rows are found first.  DEAD nodes that follow `head`
+ * are left out of the chain: a vacuum under way may have passed where it would find them behind the
+ * new node, and is going to free them.  False where vacuum has found `head` without rows meanwhile:
+ * the new node is to be linked like others.
  */
 static bool
 write_continuation(HnswInsert *insert, uint32 head, uint32 ordinal, int level, uint32 upper,
 				   const HnswList *no_lists)
 {
-	HnswSlot slot;
+	uint32 left = INVALID_ORDINAL; /* a node that is free, to which the chain led */
 
-	do
+	for (;;)
 	{
+		HnswSlot slot;
+		uint32 next;
+
 		CHECK_FOR_INTERRUPTS();
 		hnsw_read_node_current(insert->reader, head, &slot);
 		if (slot.node.state != HNSW_NODE_LIVE || (slot.node.flags & HNSW_NODE_CONTINUATION) != 0)
 			return false;
-		write_node(insert, ordinal, level, upper, no_lists, HNSW_NODE_CONTINUATION, slot.node.next);
-	} while (!hnsw_replace_next(insert->reader, head, slot.node.next, ordinal));
-	return true;
+		if (!skip_dead(insert, slot.node.next, &next))
+		{
+			if (slot.node.next == left)
+				ereport(ERROR,
+						(errcode(ERRCODE_INDEX_CORRUPTED),
+						 errmsg("index \"%s\" contains corrupted node %u",
+								RelationGetRelationName(insert->index), head),
+						 errdetail("A free node follows it."), errhint("Please REINDEX it.")));
+			left = slot.node.next;
+			continue;
+		}
+		write_node(insert, ordinal, level, upper, no_lists, HNSW_NODE_CONTINUATION, next);
+		if (hnsw_replace_next(insert->reader, head, slot.node.next, ordinal))
+			return true;
+	}
 }
 
 /* Steps 3 to 6; `level` is that of the search that was made */
