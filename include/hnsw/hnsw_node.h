@@ -76,7 +76,7 @@ typedef struct HnswListChange
 } HnswListChange;
 
 /*
- * The same for lists of level 0 of nodes that are on one page, in one WAL record; `done` is what
+ * The same for lists of level 0 of nodes that are on one page and in order, in one WAL record; `done` is what
  * hnsw_replace_list returns.
  */
 extern void

@@ -32,6 +32,9 @@ extern void page_record_begin(void);
  */
 extern Page page_record_add(Buffer buffer, bool fresh);
 
+/* Copy of a part of it, of which alone bytes may be changed. */
+extern char *page_record_add_part(Buffer buffer, uint32 offset, uint32 length);
+
 /* Log the differences, where the index is WAL-logged, and apply them. */
 extern void page_record_finish(Relation index);
 

@@ -37,6 +37,13 @@ extern void page_write_begin(PageWrite *write, Relation index);
 extern Page
 page_write_page(PageWrite *write, Buffer buffer, uint32 data_block, bool fresh, uint16 array);
 
+/*
+ * The same for `length` bytes of an initialised page, from `offset` of the payload on: a copy of these,
+ * which alone may be changed.  For single slots; the whole page is forty times as much to copy.
+ */
+extern char *
+page_write_part(PageWrite *write, Buffer buffer, uint32 data_block, uint32 offset, uint32 length);
+
 /* Register the metapage in `buffer` (locked exclusively by the caller); returns it to change. */
 extern IndexMeta *page_write_metapage(PageWrite *write, Buffer buffer);
 

@@ -278,11 +278,12 @@ hnsw_replace_lists_of_page(StorageReader *reader, HnswListChange *changes, uint3
 	}
 	if (any)
 	{
+		uint32 begin = page_array_place(array, changes[0].ordinal).offset;
+		uint32 end = page_array_place(array, changes[count - 1].ordinal).offset + array->slot_size;
 		PageWrite write;
 
 		page_write_begin(&write, reader->index);
-		payload =
-			storage_page_payload(page_write_page(&write, buffer, data_block, false, HNSW_NODES));
+		payload = page_write_part(&write, buffer, data_block, begin, end - begin) - begin;
 		for (uint32 i = 0; i < count; i++)
 		{
 			SlotPlace place = page_array_place(array, changes[i].ordinal);
@@ -324,12 +325,11 @@ replace_upper_list(StorageReader *reader, uint32 ordinal, const HnswNode *node, 
 	unchanged = upper->owner == ordinal && list_equals(expected, upper->count, upper->neighbors);
 	if (unchanged)
 	{
+		uint32 size = reader->meta->arrays[HNSW_UPPER].slot_size;
 		PageWrite write;
-		Page page;
 
 		page_write_begin(&write, reader->index);
-		page = page_write_page(&write, buffer, place.data_block, false, HNSW_UPPER);
-		upper = (HnswUpper *) (storage_page_payload(page) + place.offset);
+		upper = (HnswUpper *) page_write_part(&write, buffer, place.data_block, place.offset, size);
 		put_list(replacement, upper->count, upper->neighbors, codes,
 				 (char *) upper + hnsw_upper_head_size(hnsw_meta(reader->meta)->m));
 		upper->count = (uint16) replacement->count;

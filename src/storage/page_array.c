@@ -217,9 +217,11 @@ write_slot(Relation index, const IndexMeta *meta, PageArrayId array_id, uint32 o
 		char *to;
 
 		page_write_begin(&write, index);
-		to = (char *) storage_page_payload(
-				 page_write_page(&write, buffer, data_block, fresh, array_id)) +
-			 offset;
+		if (fresh)
+			to = storage_page_payload(page_write_page(&write, buffer, data_block, true, array_id)) +
+				 offset;
+		else
+			to = page_write_part(&write, buffer, data_block, offset, length);
 		if (mask == NULL)
 			memcpy(to, slot + written, length);
 		else

@@ -35,6 +35,8 @@ typedef struct RecordPage
 {
 	Buffer buffer;
 	bool fresh;
+	uint32 begin; /* the part that was copied, in whole strides */
+	uint32 end;
 	uint32 delta_size;
 	char delta[DELTA_SIZE];
 	PGAlignedBlock image;
@@ -49,24 +51,43 @@ page_record_begin(void)
 	record_page_count = 0;
 }
 
-Page
-page_record_add(Buffer buffer, bool fresh)
+static char *
+add_part(Buffer buffer, bool fresh, uint32 begin, uint32 end)
 {
 	RecordPage *page;
 
 	for (int i = 0; i < record_page_count; i++)
 	{
 		if (record_pages[i].buffer == buffer)
+		{
+			Assert(record_pages[i].begin <= begin && end <= record_pages[i].end);
 			return record_pages[i].image.data;
+		}
 	}
 	if (record_page_count == MAX_GENERIC_XLOG_PAGES)
 		elog(ERROR, "too many pages in one WAL record");
 	page = &record_pages[record_page_count++];
 	page->buffer = buffer;
 	page->fresh = fresh;
+	page->begin = begin;
+	page->end = end;
 	page->delta_size = 0;
-	memcpy(page->image.data, BufferGetPage(buffer), BLCKSZ);
+	memcpy(page->image.data + begin, BufferGetPage(buffer) + begin, end - begin);
 	return page->image.data;
+}
+
+Page
+page_record_add(Buffer buffer, bool fresh)
+{
+	return add_part(buffer, fresh, 0, BLCKSZ);
+}
+
+char *
+page_record_add_part(Buffer buffer, uint32 offset, uint32 length)
+{
+	Assert(offset + length <= BLCKSZ);
+	return add_part(buffer, false, offset / STRIDE * STRIDE, TYPEALIGN(STRIDE, offset + length)) +
+		   offset;
 }
 
 static inline bool
@@ -102,7 +123,7 @@ compute_delta(RecordPage *page)
 	uint32 end = 0;	  /* 0 = there is none */
 
 	page->delta_size = 0;
-	for (uint32 stride = 0; stride < BLCKSZ; stride += STRIDE)
+	for (uint32 stride = page->begin; stride < page->end; stride += STRIDE)
 	{
 		if (memcmp(before + stride, after + stride, STRIDE) == 0)
 			continue;

@@ -44,6 +44,16 @@ page_write_page(PageWrite *write, Buffer buffer, uint32 data_block, bool fresh, 
 	return page;
 }
 
+char *
+page_write_part(PageWrite *write, Buffer buffer, uint32 data_block, uint32 offset, uint32 length)
+{
+	Assert(!write->has_page);
+	Assert(BufferGetBlockNumber(buffer) == storage_block_of_data_block(data_block));
+	write->has_page = true;
+	write->data_block = data_block;
+	return page_record_add_part(buffer, STORAGE_PAYLOAD_OFFSET + offset, length);
+}
+
 IndexMeta *
 page_write_metapage(PageWrite *write, Buffer buffer)
 {
