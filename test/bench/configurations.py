@@ -32,7 +32,7 @@ KINDS = {
     "graphs": Kind("graphs", "Graphs", "ef_search", setting("EF", "10 20 40 80 160 320 640"),
                    f"m = {setting('M', 16)}, ef_construction = {setting('EF_CONSTRUCTION', 64)}",
                    "pgvector"),
-    "lists": Kind("lists", "Lists", "probes", setting("PROBES", "5 10 20 40 80 160"),
+    "lists": Kind("lists", "Lists", "probes", setting("PROBES", "5 10 20 40 80 160 320"),
                   f"lists = {setting('LISTS', 1000)}", "pgvector-ivfflat"),
 }
 KIND_OF_METHOD = {"hnsw": KINDS["graphs"], "ivf": KINDS["lists"], "ivfflat": KINDS["lists"]}

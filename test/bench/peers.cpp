@@ -6,14 +6,15 @@
  * a search in the server is held against.  The libraries are those of the distribution: hnswlib
  * (headers alone, compiled here with the machine's instructions) and Faiss (as it was packaged).
  *
- *	peers BASE ROWS QUERIES TRUTH.ivecs METRIC K CACHE_DIR PASSES INDEX EFFORTS
+ *	peers BASE ROWS QUERIES TRUTH.ivecs METRIC K CACHE_DIR LIMIT_S INDEX EFFORTS
  *		INDEX    hnswlib:M,EF_CONSTRUCTION or faiss:FACTORY, a string of Faiss's index_factory
  *		EFFORTS  of hnswlib "EF EF ..."; of Faiss "PROBES PROBES/K_FACTOR ..." (K_FACTOR: how many
  *		         times K candidates an index with ",RFlat" compares with raw vectors)
  *
  * An index is built once and kept in CACHE_DIR; the figures of its build are kept beside it.  Prints
- * one line of JSON: the build (its time is that of the processor), then the searches at each effort.  Each effort has one pass over the
- * queries without the clock, then PASSES that are timed, one query after another.
+ * one line of JSON: the build (its time is that of the processor), then the searches at each effort: one pass
+ * over the queries without the clock, then one that is timed, one query after another.  After LIMIT_S
+ * seconds a pass ends where it is, which is told as "recall_queries".
  *
  * Cosine distance is the inner product of normalized vectors in both libraries.  Files and METRIC are
  * those of bench_client.c.  Any failure ends the program with status 1 and a message.
@@ -356,36 +357,47 @@ count_hits(const Ids &found, const int32_t *truth, size_t k)
 
 static std::string
 measure(Peer &peer, const Vectors &queries, const std::vector<int32_t> &truth, size_t truth_length,
-		size_t k, int passes, const std::string &effort)
+		size_t k, double limit_s, const std::string &effort)
 {
 	std::vector<double> latencies_us;
 	double total_us = 0;
 	size_t hits = 0;
+	size_t searched = 0;
 	Ids found;
 	char text[300];
 
 	peer.set_effort(effort);
-	for (int pass = -1; pass < passes; pass++)
+	for (bool timed : {false, true})
+	{
+		double pass_start = now_s();
+
 		for (size_t q = 0; q < queries.rows; q++)
 		{
 			double start = now_s();
 
+			if (start - pass_start > limit_s)
+				break;
 			peer.search(queries.row(q), k, &found);
-			if (pass >= 0)
+			if (timed)
 			{
 				latencies_us.push_back((now_s() - start) * 1e6);
 				total_us += latencies_us.back();
 			}
 			else
+			{
 				hits += count_hits(found, truth.data() + q * truth_length, k);
+				searched++;
+			}
 		}
+	}
 	std::sort(latencies_us.begin(), latencies_us.end());
 	snprintf(text, sizeof(text),
 			 "{\"effort\": \"%s\", \"recall\": %.5f, \"qps\": %.2f, \"avg_us\": %.2f, "
-			 "\"p50_us\": %.2f, \"p99_us\": %.2f}",
-			 effort.c_str(), (double) hits / (double) (queries.rows * k),
+			 "\"p50_us\": %.2f, \"p99_us\": %.2f, \"recall_queries\": %zu}",
+			 effort.c_str(), (double) hits / (double) (searched * k),
 			 (double) latencies_us.size() / total_us * 1e6, total_us / (double) latencies_us.size(),
-			 latencies_us[latencies_us.size() / 2], latencies_us[latencies_us.size() * 99 / 100]);
+			 latencies_us[latencies_us.size() / 2], latencies_us[latencies_us.size() * 99 / 100],
+			 searched);
 	return text;
 }
 
@@ -396,7 +408,7 @@ run(char **arguments)
 	size_t rows = std::stoul(arguments[1]);
 	std::string metric = arguments[4];
 	size_t k = std::stoul(arguments[5]);
-	int passes = std::stoi(arguments[7]);
+	double limit_s = std::stod(arguments[7]);
 	std::string name = arguments[8];
 	std::istringstream efforts(arguments[9]);
 	Vectors queries = read_vectors(arguments[2], 0, metric == "cos");
@@ -410,8 +422,8 @@ run(char **arguments)
 
 	if (metric != "l2" && metric != "ip" && metric != "cos")
 		throw std::runtime_error("unknown metric \"" + metric + "\"");
-	if (passes < 1)
-		throw std::runtime_error("PASSES must be at least 1");
+	if (!(limit_s > 0))
+		throw std::runtime_error("LIMIT_S must be positive");
 	read_rows<int32_t>(arguments[3], 0, &truth_length, nullptr, &truth);
 	if (truth_length < k || truth.size() / truth_length < queries.rows)
 		throw std::runtime_error(std::string("\"") + arguments[3] + "\" holds too few neighbors");
@@ -426,7 +438,7 @@ run(char **arguments)
 	printf("{%s, \"searches\": [", figures.c_str());
 	for (; efforts >> effort; separator = ", ")
 		printf("%s%s", separator,
-			   measure(*peer, queries, truth, truth_length, k, passes, effort).c_str());
+			   measure(*peer, queries, truth, truth_length, k, limit_s, effort).c_str());
 	printf("]}\n");
 }
 
@@ -437,7 +449,7 @@ main(int count, char **arguments)
 	{
 		if (count != 11)
 			throw std::runtime_error(
-				"usage: peers BASE ROWS QUERIES TRUTH METRIC K CACHE_DIR PASSES "
+				"usage: peers BASE ROWS QUERIES TRUTH METRIC K CACHE_DIR LIMIT_S "
 				"INDEX EFFORTS");
 		run(arguments + 1);
 	}

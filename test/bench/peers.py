@@ -24,11 +24,12 @@ def probes(k_factors):
     return " ".join(f"{number}/{factor}" for number in KINDS["lists"].efforts for factor in k_factors)
 
 
+PASS_LIMIT_S = 4
 LISTS = setting("LISTS", 1000)
 PEERS = [
     Peer("hnswlib", "graphs", f"hnswlib:{setting('M', 16)},{setting('EF_CONSTRUCTION', 64)}",
          " ".join(map(str, KINDS["graphs"].efforts))),
-    Peer("faiss IVF,PQ4fs,RFlat", "lists", f"faiss:IVF{LISTS},PQ{{half}}x4fs,RFlat", probes([10])),
+    Peer("faiss IVF,PQ4fs,RFlat", "lists", f"faiss:IVF{LISTS},PQ{{half}}x4fs,RFlat", probes([10, 30])),
     Peer("faiss IVF,SQ8", "lists", f"faiss:IVF{LISTS},SQ8",
          " ".join(map(str, KINDS["lists"].efforts))),
     Peer("faiss IVF,Flat", "lists", f"faiss:IVF{LISTS},Flat",
@@ -47,7 +48,7 @@ class Peers:
     def measure(self, peer):
         index = peer.index.format(half=self.data.dimensions // 2)
         command = [os.environ["PEERS"], self.data.base, str(self.data.rows), self.data.query,
-                   self.data.truth, self.data.metric, str(K), self.cache, "1", index, peer.efforts]
+                   self.data.truth, self.data.metric, str(K), self.cache, str(PASS_LIMIT_S), index, peer.efforts]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             fail(f"{peer.name}: {done.stderr}")

@@ -47,7 +47,16 @@ def curves(found, kind):
     for name, peer in search["peers"].items():
         if PEER_KINDS.get(name, "lists") == kind:
             yield name, [{**point, "pipelined_qps": point["qps"], "in_process": True}
-                         for point in peer["points"]]
+                         for point in front(peer["points"])]
+
+
+def front(points):
+    """Those that no other one beats in both recall and speed: a library may have two parameters."""
+    best = []
+    for point in sorted(points, key=lambda point: -point["qps"]):
+        if not best or point["recall"] > best[-1]["recall"]:
+            best.append(point)
+    return best
 
 
 def build_table(found, kind):
