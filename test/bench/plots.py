@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape
 
 from report import PEER_OF_KIND, curves
 
-WIDTH, HEIGHT = 900, 520
-LEFT, RIGHT, TOP, BOTTOM = 70, 250, 40, 55
+WIDTH, HEIGHT = 980, 520
+LEFT, RIGHT, TOP, BOTTOM = 70, 330, 40, 55
 RECALLS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#e377c2", "#8c564b",
           "#bcbd22", "#393b79", "#637939", "#843c39")
