@@ -3,7 +3,8 @@
  *		What an ivf index keeps in its page arrays and in the metapage.
  *
  *		PAGE_ARRAY_VECTORS    raw vectors (normalized for cosine)
- *		PAGE_ARRAY_CODES      their codes, unless quantizer = none
+ *		PAGE_ARRAY_CODES      their codes, unless quantizer = none; with rabitq a slot is the
+ *							  block of codes of IVF_BLOCK ordinals (ivf/ivf_codes.h)
  *		IVF_ENTRIES           an entry for each ordinal: state and heap TID
  *		IVF_EXTENTS           which ordinals belong to which list
  *		IVF_CENTROIDS         float32 centroid of each list; written by the build, never changed

@@ -48,6 +48,7 @@ typedef struct IvfSearch
 	uint32 exact_count;
 	uint32 exact_capacity;
 	uint32 exact_max;	 /* that may wait */
+	bool any_given;		 /* of the lists scanned now */
 	float largest_error; /* of a code's distance so far; 0 with bounds */
 } IvfSearch;
 

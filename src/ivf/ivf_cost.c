@@ -13,9 +13,26 @@
 
 #include "index/cost.h"
 #include "ivf/ivf.h"
+#include "quantizer/rabitq.h"
 
 /* Raw vectors read for the first rows, with codes */
 #define RERANKED_AT_FIRST 32
+
+/* Of codes that the index has, if it was built with the options of now; 0 = none */
+static uint32
+code_size(Relation index)
+{
+	QuantizerKind kind;
+	IndexType type;
+
+	index_type_get(index, &type);
+	kind = ivf_quantizer_option(index, &type);
+	if (kind == QUANTIZER_NONE)
+		return 0;
+	if (quantizer_is_rabitq(kind))
+		return rabitq_block_size(type.dimensions, quantizer_routine(kind)->bits) / IVF_BLOCK;
+	return quantizer_routine(kind)->code_size(type.dimensions);
+}
 
 static IndexSearchWork
 estimate_search(const IndexCostSubject *subject, double lists, double probes, double rows_wanted)
@@ -57,6 +74,8 @@ ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *s
 		lists = ivf_lists_option(index);
 	}
 	index_cost_describe(root, path, index, !is_flat, &subject);
+	if (index != NULL)
+		subject.code_size = code_size(index);
 	index_cost_close(index);
 	if (lists == 0)
 		lists = ceil(sqrt(subject.rows));

@@ -12,6 +12,8 @@
 void
 ivf_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
 {
+	uint32 centroid_size = type->dimensions * sizeof(float);
+
 	/* Centroids are means */
 	if (type->vector_type->to_floats == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -23,7 +25,9 @@ ivf_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
 		ivf_codes_init(meta);
 	page_array_init(&meta->arrays[IVF_ENTRIES], sizeof(IvfEntry), true);
 	page_array_init(&meta->arrays[IVF_EXTENTS], sizeof(IvfExtent), true);
-	page_array_init(&meta->arrays[IVF_CENTROIDS], type->dimensions * sizeof(float), false);
+	/* Every search reads all centroids: whole, wherever a page takes one. */
+	page_array_init(&meta->arrays[IVF_CENTROIDS], centroid_size,
+					centroid_size <= STORAGE_PAYLOAD_SIZE);
 
 	StaticAssertStmt(sizeof(IvfMeta) <= METHOD_META_SIZE, "ivf metadata must fit the metapage");
 	*ivf_meta(meta) = (IvfMeta){.lists = 1, .extent_count = 1, .trained_on = 0};

@@ -12,6 +12,13 @@
 #include "ivf/ivf.h"
 #include "utils/guc.h"
 
+/*
+ * From here on auto is rabitq, with 2 bits, then with 1.  Below, a code's factors would be most of it, and errors
+ * of few dimensions are less even than their bounds suppose.
+ */
+#define AUTO_RABITQ_MIN_DIMENSIONS 64
+#define ONE_BIT_MIN_DIMENSIONS	   512
+
 /* What differs between the two access methods */
 typedef struct IvfKind
 {
@@ -147,13 +154,35 @@ ivf_training_storage_option(Relation index)
 	return options != NULL ? (TrainingStorage) options->training_storage : TRAINING_AUTO;
 }
 
+/*
+ * Bits of a dimension: a scan's time goes with the size of codes, and how many raw vectors are read
+ * with their errors, which are the smaller the more dimensions there are.
+ */
+static uint32
+default_bits(uint32 dimensions)
+{
+	if (dimensions < 16)
+		return 8;
+	if (dimensions < AUTO_RABITQ_MIN_DIMENSIONS)
+		return 4;
+	return dimensions < ONE_BIT_MIN_DIMENSIONS ? 2 : 1;
+}
+
 QuantizerKind
 ivf_quantizer_option(Relation index, const IndexType *type)
 {
 	/* "flat" says that lists hold vectors as they are, so auto does not make codes there. */
 	bool quantizable = type->vector_type->quantizable && !ivf_is_flat(index);
+	const IvfOptions *options = (const IvfOptions *) index->rd_options;
+	QuantizerKind kind = index_quantizer_option(index, type->dimensions, quantizable);
+	bool is_auto = options == NULL || options->common.quantizer < 0;
 
-	return index_quantizer_option(index, type->dimensions, quantizable);
+	if (is_auto && kind != QUANTIZER_NONE && type->metric != DISTANCE_L1 &&
+		type->dimensions >= AUTO_RABITQ_MIN_DIMENSIONS)
+		return quantizer_rabitq_kind(default_bits(type->dimensions));
+	if (quantizer_is_rabitq(kind) && index_bits_option(index) == 0)
+		return quantizer_rabitq_kind(default_bits(type->dimensions));
+	return kind;
 }
 
 int

@@ -19,6 +19,9 @@
  * 1.25, one row in 200,000 of LIMIT 4000 was out of order; with 1.75 none. */
 #define ERROR_MARGIN 1.75f
 
+/* With bounds, rows that must be certain before the first is given out */
+#define CERTAIN_AT_FIRST 10
+
 /* An extent's entries are looked at before its slots are measured where so many of them are free */
 #define FREE_SHARE 4 /* one in four */
 
@@ -230,6 +233,7 @@ ivf_search_probe(IvfSearch *search, uint32 probes)
 	candidate_pool_clear(&search->pool);
 	search->chunk_count = search->chunk_given = 0;
 	search->exhausted = false;
+	search->any_given = false;
 	scan_lists(search);
 	return true;
 }
@@ -289,6 +293,27 @@ rerank_chunk(IvfSearch *search)
 	return true;
 }
 
+/*
+ * Whether the nearest of those with exact distances is nearer than all others can be; candidates that
+ * are not measured yet have codes at least as far as code_limit.  The first row waits until some more
+ * are certain: nearly all searches ask for them, and what is found until then is in order, whatever
+ * codes tell.
+ */
+static bool
+is_certain(const IvfSearch *search)
+{
+	float limit = search->code_limit - ERROR_MARGIN * search->largest_error;
+	uint32 certain = 0;
+
+	if (search->exact_count == 0)
+		return false;
+	if (search->any_given || !search->has_blocks)
+		return search->exact[0].distance <= limit;
+	for (uint32 i = 0; i < search->exact_count; i++)
+		certain += search->exact[i].distance <= limit;
+	return certain >= CERTAIN_AT_FIRST;
+}
+
 bool
 ivf_search_next(IvfSearch *search, uint32 *ordinal)
 {
@@ -300,11 +325,7 @@ ivf_search_next(IvfSearch *search, uint32 *ordinal)
 		return true;
 	}
 
-	/* Candidates that are not measured yet have codes at least as far as code_limit. */
-	while (
-		search->exact_count < search->exact_max &&
-		(search->exact_count == 0 ||
-		 !(search->exact[0].distance <= search->code_limit - ERROR_MARGIN * search->largest_error)))
+	while (search->exact_count < search->exact_max && !is_certain(search))
 	{
 		if (!rerank_chunk(search))
 			break;
@@ -313,5 +334,6 @@ ivf_search_next(IvfSearch *search, uint32 *ordinal)
 	if (search->exact_count == 0)
 		return false;
 	*ordinal = nearest_heap_pop(search->exact, &search->exact_count).ordinal;
+	search->any_given = true;
 	return true;
 }

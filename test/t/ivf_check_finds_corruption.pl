@@ -161,5 +161,31 @@ $node->safe_psql('postgres', 'SELECT take_from_pool() FROM generate_series(1, 50
 is_right($node, 'wrong hints, vacuumed, and more rows', all_rows => 1);
 check_index($node, 'wrong hints, vacuumed');
 
+# Codes in blocks of 32
+$node->safe_psql('postgres', 'DROP INDEX items_index');
+create_index($node, storage => 'mmap', quantizer => 'rabitq');
+$node->safe_psql('postgres', 'SELECT take_from_pool() FROM generate_series(1, 100)');
+check_index($node, 'codes in blocks');
+keep_index_file();
+read_pristine();
+my ($coded) = grep { u8(entry_at($_) + $entry_state) == $live } 45 .. u32(meta('ordinals')) - 1;
+my $lane = $coded % 32;
+sub block_at { return slot($codes, int($coded / 32)); }
+is_found("a code's factor that is another",
+	sub { set_u8(block_at() + 4 * $lane, u8(block_at() + 4 * $lane) ^ 1); },
+	qr/The code of entry $coded is not that of its vector/);
+is_found('a bit of a code that is another',
+	sub {
+		my $at = block_at() + 400 + 16 * 3 + 2 * ($lane % 8) + int($lane / 8) % 2;
+		set_u8($at, u8($at) ^ ($lane < 16 ? 1 : 16));
+	},
+	qr/The code of entry $coded is not that of its vector/);
+is_found('blocks of no codes', sub { set_u16(meta(18), 0); }, qr/The number of codes in a slot is zero/);
+is_found('blocks of more codes', sub { set_u16(meta(18), 64); },
+	qr/metapage of index "items_index" does not fit the index/);
+read_pristine();
+start_with_bytes();
+check_index($node, 'codes in blocks, sound again');
+
 $node->stop;
 done_testing();

@@ -22,6 +22,7 @@ create_items($node, $rows, queries => $queries);
 
 my %codes = (none => { quantizer => 'none' }, sq8 => { quantizer => 'sq8' });
 $codes{edges} = { quantizer => 'rabitq', codes => 'edges' } if $VectorstoreTest::method eq 'hnsw';
+$codes{blocks} = { quantizer => 'rabitq' } if $VectorstoreTest::method eq 'ivf';
 
 # Exact search once.  Rows at the distance of the tenth count as found, since many are tied.
 $node->safe_psql('postgres', q(

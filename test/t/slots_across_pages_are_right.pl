@@ -27,7 +27,8 @@ $standby->start;
 
 create_items($node, 600, pool => 1500, queries => 30);
 
-for my $quantizer ('none', 'sq8')
+# Blocks of codes are slots of several pages that are changed in place.
+for my $quantizer ('none', 'sq8', $VectorstoreTest::method eq 'ivf' ? 'rabitq, bits = 4' : ())
 {
 	create_index($node, storage => 'mmap', quantizer => $quantizer);
 	is_right($node, "$quantizer, built");
