@@ -176,6 +176,7 @@ prepare_query(const QuantizerRoutine *routine, const float *mean, DistanceMetric
 {
 	uint32_t bits = routine->bits;
 	uint32_t count = rabitq_rotated_dimensions(dimensions);
+	void *place;
 	int16_t *words;
 	int8_t *bytes;
 	double square = 0.0;
@@ -192,8 +193,9 @@ prepare_query(const QuantizerRoutine *routine, const float *mean, DistanceMetric
 	};
 	query->count = count;
 	rotate_from_mean(mean, vector, dimensions, query->rotated);
-	words = (int16_t *) (query->rotated + count);
-	bytes = (int8_t *) words;
+	place = query->rotated + count;
+	words = place;
+	bytes = place;
 
 	for (uint32_t i = 0; i < count; i++)
 		square += (double) query->rotated[i] * (double) query->rotated[i];
@@ -231,22 +233,21 @@ static inline void
 measure_dots(const RabitqQuery *query, uint32_t bits, const void *const *codes, uint32_t count,
 			 int32_t *dots)
 {
-	const int8_t *bytes = (const int8_t *) (query->rotated + query->count);
+	const void *words = query->rotated + query->count;
 
 	switch (bits)
 	{
 		case 1:
-			rabitq_kernels->dots_1(bytes, codes, count, query->count, dots);
+			rabitq_kernels->dots_1(words, codes, count, query->count, dots);
 			break;
 		case 2:
-			rabitq_kernels->dots_2(bytes, codes, count, query->count, dots);
+			rabitq_kernels->dots_2(words, codes, count, query->count, dots);
 			break;
 		case 4:
-			rabitq_kernels->dots_4(bytes, codes, count, query->count, dots);
+			rabitq_kernels->dots_4(words, codes, count, query->count, dots);
 			break;
 		default:
-			distance_kernels->sq8_dot_batch((const int16_t *) (query->rotated + query->count),
-											codes, count, query->count, dots);
+			distance_kernels->sq8_dot_batch(words, codes, count, query->count, dots);
 			break;
 	}
 }

@@ -151,7 +151,7 @@ test_dots(const RabitqKernels *set, const RabitqKernels *scalar)
 	};
 	Guarded memory = guarded_create(sizeof(RabitqCode) + DIMENSIONS_MAX / 2);
 	int8_t *query = malloc(DIMENSIONS_MAX + RABITQ_QUERY_PADDING);
-	char *array = malloc((sizeof(RabitqCode) + DIMENSIONS_MAX / 2) * COUNT_MAX);
+	char *array = calloc(COUNT_MAX, sizeof(RabitqCode) + DIMENSIONS_MAX / 2 + 4);
 
 	for (uint32_t dimensions = 16; dimensions <= DIMENSIONS_MAX;
 		 dimensions += dimensions < 800 ? 16 : 16 * (1 + random_below(20)))
