@@ -186,7 +186,7 @@ is_empty('documented settings exist', grep { !exists $is_setting{$_} } keys %set
 
 # Each documented value is accepted, the next one is not; and no option in the sources is left out.
 my %needs = ('m=100' => 'ef_construction = 1000', 'ef_construction=4' => 'm = 2', 'warmup=lock' => 'storage = mmap',
-	'codes=edges' => 'quantizer = rabitq');
+	'codes=edges' => 'quantizer = rabitq', map { ("bits=$_" => 'quantizer = rabitq') } 1, 2, 4, 8);
 $node->safe_psql('postgres', 'CREATE TABLE options (v vector(3))');
 
 sub accepts
@@ -195,7 +195,7 @@ sub accepts
 	my $with = join(', ', "$name = $value", $needs{"$name=$value"} // ());
 	my ($status, undef, $errors) = $node->psql('postgres',
 		"BEGIN; CREATE INDEX ON options USING $method (v vector_l2_ops) WITH ($with); ROLLBACK");
-	die $errors if $status != 0 && $errors !~ /out of bounds for option|invalid value for enum option/;
+	die $errors if $status != 0 && $errors !~ /out of bounds for option|invalid value for (?:enum|integer) option/;
 	return $status == 0;
 }
 
