@@ -5,7 +5,9 @@
  *
  * Where the whole index is settled and warm, a hop is one mapped-read section: the
  * list is read in place, ids are checked against the bounds, codes are addressed by
- * arithmetic and asked for together before the first is read.  In all other cases the node is
+ * arithmetic and asked for together before the first is read.  In buffer_pool mode
+ * list and codes are read in place too, without pins (storage/pin_cache.h); what
+ * they lead to is read again with a pin before it is given out.  In all other cases the node is
  * copied and codes are fetched in batches (hnsw_node.c, storage_read_batch), which
  * also is what reports a corrupted node.
  */
@@ -24,8 +26,10 @@ typedef struct HnswHop
 	uint32 m;
 	void *long_vector; /* room for one that is longer than its slot; NULL as long as none was met */
 
-	/* Reading in place */
+	/* Reading in place, in the map or (in_buffers) in shared buffers */
 	bool in_place;
+	bool in_buffers;
+	uint32 touched; /* bytes of a code that are asked for before the first distance */
 	MappedArray nodes;
 	MappedArray upper; /* its limit is 0 where there are no upper levels */
 	MappedArray codes;

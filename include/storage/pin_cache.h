@@ -32,4 +32,31 @@ extern void pin_cache_get_batch(PinCache *cache, PageArrayId array, const uint32
 /* The buffer that held the block when this backend used it last; InvalidBuffer = unknown. */
 extern Buffer pin_cache_recent(PinCache *cache, uint32 data_block);
 
+/*
+ * Looking at pages without a pin, for what may be wrong now and then: codes, and lists of neighbors
+ * whose ids are checked.
+ *
+ * A pin and an unpin write to the buffer's header three times and to tables of the backend; a look
+ * only reads the header, before and after the page is read.  A buffer gets its new tag before its
+ * new page is read into it, so a page whose buffer has the tag on both looks is the one that was
+ * wanted, unless it went and came back to the same buffer in between.  The memory is there always.
+ * On a primary alone: replay shows zeroed pages.
+ */
+typedef struct PageLook
+{
+	BlockNumber block;
+	Buffer buffer;
+	bool pinned; /* after all: the buffer was not known, or is near eviction */
+} PageLook;
+
+/* False for a temporary index. */
+extern bool pin_cache_may_look(const PinCache *cache);
+
+/* Find the buffers of at most STORAGE_MAX_BATCH blocks; pins are kept as by pin_cache_get_batch(). */
+extern void pin_cache_look_batch(PinCache *cache, PageArrayId array, const uint32 *data_blocks,
+								 uint32 count, PageLook *looks);
+
+/* Whether what was read since is what was wanted. */
+extern bool pin_cache_looks_held(PinCache *cache, const PageLook *looks, uint32 count);
+
 #endif

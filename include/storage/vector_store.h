@@ -47,6 +47,7 @@ typedef enum WarmupKind
 
 struct StorageReader;
 struct PinCache;
+struct PageLook;
 
 typedef struct VectorStoreRoutine
 {
@@ -141,23 +142,31 @@ storage_fetch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, 
 }
 
 /*
- * Bring a slot that may be read soon into the processor's cache, where that takes no more than
- * arithmetic: from the map, when all groups are settled.
+ * Ask for the cache lines of a slot that is read soon.  Into the second cache: a batch's lines are
+ * more than the first one can have under way.
  */
+static inline void
+storage_touch(const char *slot, uint32 bytes)
+{
+	for (uint32 at = 0; at < bytes - 1; at += PG_CACHE_LINE_SIZE / 2)
+		__builtin_prefetch(slot + at, 0, 2);
+	/* A slot that starts inside of a line reaches into one line more. */
+	__builtin_prefetch(slot + bytes - 1, 0, 2);
+}
+
+/* The same for a slot in the map, where that takes no more than arithmetic: when all is settled. */
 static inline void
 storage_touch_slot(StorageReader *reader, PageArrayId array_id, uint32 ordinal)
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 	SlotPlace place;
-	const char *slot;
 
 	if (reader->map == NULL || !reader->settle.everything_settled)
 		return;
 	place = page_array_place(array, ordinal);
-	slot = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
-		   STORAGE_PAYLOAD_OFFSET + place.offset;
-	for (uint32 at = 0; at < place.first; at += PG_CACHE_LINE_SIZE / 2)
-		__builtin_prefetch(slot + at);
+	storage_touch(file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
+					  STORAGE_PAYLOAD_OFFSET + place.offset,
+				  place.first);
 }
 
 /* Run a section that reads fetched slots. */
@@ -221,6 +230,23 @@ extern void buffer_pool_copy_head(StorageReader *reader, PageArrayId array, uint
 /* The same of all of it */
 extern void
 buffer_pool_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, char *slot);
+
+/*
+ * Reading slots in place in shared buffers without pins, as storage/pin_cache.h allows: slots that
+ * stand whole on their pages, at most STORAGE_MAX_BATCH of them.  What was read counts if
+ * pin_cache_looks_held() afterwards.
+ */
+extern bool buffer_pool_may_look(const StorageReader *reader, PageArrayId array);
+extern void buffer_pool_look(StorageReader *reader, PageArrayId array, const uint32 *ordinals,
+							 uint32 count, const void **slots, struct PageLook *looks);
+
+/* Copy the first bytes of a slot so; false where that has to be done otherwise. */
+extern bool buffer_pool_copy_by_look(StorageReader *reader, PageArrayId array, uint32 ordinal,
+									 uint32 bytes, void *copy);
+
+/* Ask for the first bytes of a slot, if its buffer is known. */
+extern void
+buffer_pool_touch(StorageReader *reader, PageArrayId array, uint32 ordinal, uint32 bytes);
 
 extern const VectorStoreRoutine *vector_store_routine(StorageKind kind);
 extern const VectorStoreRoutine buffer_pool_store;

@@ -1,10 +1,10 @@
 /*
  * hnsw/hnsw_hop.c
- *		One hop of a walk, in place in the map or by copies.
+ *		One hop of a walk: in place in the map or in shared buffers, or by copies.
  *
  * A hop takes about as long as the cache misses that it waits for, so it asks for
- * all of them at once: the first lines of all codes, then the node that comes next
- * and the codes of its neighbors, and only then does it compute.
+ * the first lines of all codes before it computes a distance.  Asking for those of
+ * the likeliest next hop too, whose node is asked for, was no faster.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -14,6 +14,7 @@
 #include "hnsw/hnsw_hop.h"
 #include "hnsw/hnsw_vector.h"
 #include "index/index_meta.h"
+#include "storage/pin_cache.h"
 
 /* Cache lines of a code that are asked for before the first distance */
 #define TOUCHED_BYTES (4 * 64)
@@ -32,11 +33,24 @@ hnsw_hop_begin(HnswHop *hop, StorageReader *reader, const IndexQuery *query)
 	hop->slots = palloc(most * sizeof(void *));
 	hop->ordinals = palloc(most * sizeof(uint32));
 	hop->distances = palloc(most * sizeof(float));
+	hop->touched = Min(Max(meta->arrays[query->search_array].slot_size, 1), TOUCHED_BYTES);
 	hop->in_place =
 		!query->type.vector_type->varying &&
 		mapped_array_begin(reader, HNSW_NODES, limit, &hop->nodes) &&
 		mapped_array_begin(reader, query->search_array, limit, &hop->codes) &&
 		mapped_array_begin(reader, HNSW_UPPER, hnsw_meta(meta)->upper_count, &hop->upper);
+
+	/* Only for codes: exact distances must be those of the vector for certain. */
+	hop->in_buffers = query->prepared != NULL && buffer_pool_may_look(reader, HNSW_NODES) &&
+					  buffer_pool_may_look(reader, HNSW_UPPER) &&
+					  buffer_pool_may_look(reader, PAGE_ARRAY_CODES);
+}
+
+/* Of a node's slot, what a hop reads */
+static uint32
+list_bytes(const HnswHop *hop)
+{
+	return (uint32) (offsetof(HnswNode, neighbors) + 2 * hop->m * sizeof(uint32));
 }
 
 /* The distance of a node that none was computed for: its vector may be longer than its slot. */
@@ -69,17 +83,6 @@ hnsw_hop_measure(HnswHop *hop, PageArrayId array, const uint32 *ordinals, uint32
 	}
 }
 
-/* Into the second cache: a hop's lines are more than the first one can have under way. */
-static inline void
-touch(const char *slot, uint32 size)
-{
-	uint32 last = Min(size, TOUCHED_BYTES) - 1;
-
-	for (uint32 at = 0; at < last; at += 64)
-		__builtin_prefetch(slot + at, 0, 2);
-	__builtin_prefetch(slot + last, 0, 2);
-}
-
 /* The node's list of the hop's level, if all about it is as it should be; NULL otherwise. */
 static inline const uint32 *
 find_list(const HnswHop *hop, const HnswNode *node, uint32 m, uint32 *count)
@@ -110,15 +113,14 @@ find_list(const HnswHop *hop, const HnswNode *node, uint32 m, uint32 *count)
 	return upper->neighbors;
 }
 
-/* The whole hop in place; runs in a mapped-read section. */
+/* The whole hop in the map; runs in a mapped-read section. */
 static void
-hop_in_place(void *argument)
+hop_in_map(void *argument)
 {
 	HnswHop *hop = argument;
 	const HnswNode *node = (const HnswNode *) mapped_array_slot(&hop->nodes, hop->ordinal);
 	uint32 m = hop->m;
 	uint32 limit = hop->codes.limit;
-	uint32 size = hop->codes.array->slot_size;
 	uint32 found = 0;
 	uint32 largest = 0;
 	uint32 count;
@@ -151,12 +153,88 @@ hop_in_place(void *argument)
 		hop->slots[found] = slot;
 		if (hop->visited != NULL && !visited_set_add(hop->visited, ordinal))
 			continue;
-		touch(slot, size);
+		storage_touch(slot, hop->touched);
 		found++;
 	}
 	hop->count = found;
 	index_query_compute(hop->query, hop->slots, found, hop->distances);
 	hop->done = true;
+}
+
+/* Copy the list of the hop's level out of shared buffers; false where something is odd. */
+static bool
+copy_list_from_buffers(HnswHop *hop, HnswSlot *slot, const uint32 **list, uint32 *count)
+{
+	StorageReader *reader = hop->reader;
+	uint32 owner = hop->ordinal;
+	uint32 at;
+
+	if (!buffer_pool_copy_by_look(reader, HNSW_NODES, owner, list_bytes(hop), slot->bytes))
+		return false;
+	if ((slot->node.state != HNSW_NODE_LIVE && slot->node.state != HNSW_NODE_DEAD) ||
+		slot->node.level >= HNSW_MAX_LEVEL)
+		return false;
+	hop->state = slot->node.state;
+	hop->next = slot->node.next;
+	*list = slot->node.neighbors;
+	*count = slot->node.count;
+	if (hop->level == 0)
+		return *count <= 2 * hop->m;
+
+	*count = 0;
+	if (slot->node.level < hop->level)
+		return true;
+	at = slot->node.upper + hop->level - 1;
+	if (slot->node.upper > MAX_ORDINAL || at >= reader->meta->arrays[HNSW_UPPER].capacity ||
+		!buffer_pool_copy_by_look(reader, HNSW_UPPER, at, hnsw_upper_head_size((uint16) hop->m),
+								  slot->bytes))
+		return false;
+	*list = slot->upper.neighbors;
+	*count = slot->upper.count;
+	return slot->upper.owner == owner && slot->upper.level == hop->level && *count <= hop->m;
+}
+
+static void
+measure_in_buffers(HnswHop *hop, uint32 first, uint32 count)
+{
+	PageLook looks[STORAGE_MAX_BATCH];
+
+	buffer_pool_look(hop->reader, PAGE_ARRAY_CODES, hop->ordinals + first, count, hop->slots,
+					 looks);
+	for (uint32 i = 0; i < count; i++)
+		storage_touch(hop->slots[i], hop->touched);
+	index_query_compute(hop->query, hop->slots, count, hop->distances + first);
+	if (unlikely(!pin_cache_looks_held(hop->reader->pins, looks, count)))
+		hnsw_hop_measure(hop, PAGE_ARRAY_CODES, hop->ordinals + first, count,
+						 hop->distances + first);
+}
+
+static bool
+hop_in_buffers(HnswHop *hop)
+{
+	uint32 limit = hop->reader->meta->ordinal_count;
+	HnswSlot slot;
+	const uint32 *list;
+	uint32 count;
+	uint32 found = 0;
+
+	if (!copy_list_from_buffers(hop, &slot, &list, &count) ||
+		(hop->next != INVALID_ORDINAL && hop->next >= limit))
+		return false;
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (unlikely(list[i] >= limit))
+			return false;
+	}
+	for (uint32 i = 0; i < count; i++)
+	{
+		hop->ordinals[found] = list[i];
+		found += hop->visited == NULL || visited_set_add(hop->visited, list[i]) ? 1 : 0;
+	}
+	hop->count = found;
+	for (uint32 first = 0; first < found; first += STORAGE_MAX_BATCH)
+		measure_in_buffers(hop, first, Min(found - first, STORAGE_MAX_BATCH));
+	return true;
 }
 
 static void
@@ -184,35 +262,34 @@ void
 hnsw_hop_touch(HnswHop *hop, uint32 ordinal)
 {
 	if (hop->in_place && ordinal < hop->nodes.limit)
-		touch(mapped_array_slot(&hop->nodes, ordinal),
-			  offsetof(HnswNode, neighbors) + 2 * hop->m * sizeof(uint32));
+		storage_touch(mapped_array_slot(&hop->nodes, ordinal), list_bytes(hop));
+	else if (hop->in_buffers)
+		buffer_pool_touch(hop->reader, HNSW_NODES, ordinal, list_bytes(hop));
 }
 
 void
 hnsw_hop(HnswHop *hop, uint32 ordinal, int level, VisitedSet *visited)
 {
+	bool in_place = hop->in_place && ordinal < hop->nodes.limit;
 	instr_time start;
 	bool timed;
 
 	hop->ordinal = ordinal;
 	hop->level = level;
 	hop->visited = visited;
-	if (!hop->in_place || hop->reader->cold || ordinal >= hop->nodes.limit)
-	{
-		hop_by_copies(hop);
-		return;
-	}
-
 	hop->done = false;
-	timed = storage_batch_begin(hop->reader, &start);
-	mapped_read_call(hop_in_place, hop);
-	if (timed)
-		storage_batch_end(hop->reader, start);
-	if (unlikely(!hop->done))
+	if (!hop->reader->cold && (in_place || hop->in_buffers))
 	{
-		hop_by_copies(hop);
-		return;
+		timed = storage_batch_begin(hop->reader, &start);
+		if (in_place)
+			mapped_read_call(hop_in_map, hop);
+		else
+			hop->done = hop_in_buffers(hop);
+		if (timed)
+			storage_batch_end(hop->reader, start);
 	}
+	if (unlikely(!hop->done))
+		hop_by_copies(hop);
 	for (uint32 i = 0; i < hop->count; i++)
 	{
 		if (unlikely(isnan(hop->distances[i])))

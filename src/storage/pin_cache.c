@@ -3,13 +3,14 @@
  *		Pages kept pinned by a reader, and the backend's memory of which buffer
  *		held a block last.
  *
- * Both tables are keyed by block; the second one is direct-mapped, survives
- * scans and is a hint only (ReadRecentBuffer compares the buffer's tag).  Local
- * buffers of temporary indexes go without it.
+ * Both tables are keyed by block; the second one survives scans and is a hint only
+ * (ReadRecentBuffer compares the buffer's tag).  Local buffers of temporary indexes
+ * go without it.
  */
 #include "postgres.h"
 #include "compat.h"
 
+#include "executor/instrument.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "storage/buf_internals.h"
@@ -21,7 +22,14 @@
 #define MIN_PINS 1
 #define MAX_PINS 1024
 
-#define RECENT_BUFFERS 65536
+#define RECENT_SETS 16384
+#define RECENT_WAYS 4
+
+/*
+ * A page is looked at without a pin only while its buffer is safe from eviction for some rounds of
+ * the clock: looks don't count as uses, pins do.
+ */
+#define LEAST_USAGE_FOR_LOOK 3
 
 typedef struct PinnedPage
 {
@@ -37,6 +45,7 @@ struct PinCache
 	uint32 mask;
 	uint32 locator_hash;
 	bool use_recent;
+	BufferTag tag;	   /* of the index, but for the block */
 	PinnedPage *pages; /* open addressing by data block */
 	uint32 *taken;	   /* the places in `pages` that are taken, `count` of them */
 };
@@ -47,6 +56,7 @@ typedef struct RecentBuffer
 	Buffer buffer;
 } RecentBuffer;
 
+/* Sets of RECENT_WAYS; the newest of a set comes first. */
 static RecentBuffer *recent_buffers = NULL;
 
 uint32
@@ -70,12 +80,13 @@ pin_cache_create(Relation index, uint32 limit)
 	cache->mask = capacity - 1;
 	cache->locator_hash = (uint32) vs_locator_relation(vs_relation_locator(index)) * 0x9E3779B1U;
 	cache->use_recent = !RelationUsesLocalBuffers(index);
+	vs_buffer_tag_init(&cache->tag, vs_relation_locator(index), MAIN_FORKNUM, 0);
 	cache->pages = palloc0(capacity * sizeof(PinnedPage));
 	cache->taken = palloc(limit * sizeof(uint32));
 
 	if (cache->use_recent && recent_buffers == NULL)
-		recent_buffers =
-			MemoryContextAllocZero(TopMemoryContext, RECENT_BUFFERS * sizeof(RecentBuffer));
+		recent_buffers = MemoryContextAllocZero(TopMemoryContext,
+												RECENT_SETS * RECENT_WAYS * sizeof(RecentBuffer));
 	return cache;
 }
 
@@ -115,21 +126,43 @@ hash_block(uint32 data_block)
 }
 
 static inline RecentBuffer *
-recent_entry(PinCache *cache, BlockNumber block)
+recent_set(PinCache *cache, BlockNumber block)
 {
-	return &recent_buffers[(hash_block(block) ^ cache->locator_hash) >> 16];
+	return &recent_buffers[((hash_block(block) ^ cache->locator_hash) >> 18) * RECENT_WAYS];
+}
+
+/* The buffer that held the block last, InvalidBuffer if that is not known. */
+static inline Buffer
+find_recent(PinCache *cache, BlockNumber block)
+{
+	const RecentBuffer *set = recent_set(cache, block);
+
+	for (int i = 0; i < RECENT_WAYS; i++)
+	{
+		if (set[i].block == block && BufferIsValid(set[i].buffer))
+			return set[i].buffer;
+	}
+	return InvalidBuffer;
+}
+
+static void
+remember_recent(PinCache *cache, BlockNumber block, Buffer buffer)
+{
+	RecentBuffer *set = recent_set(cache, block);
+	int at = 0;
+
+	while (at < RECENT_WAYS - 1 && set[at].block != block)
+		at++;
+	memmove(&set[1], &set[0], at * sizeof(RecentBuffer));
+	set[0] = (RecentBuffer){.block = block, .buffer = buffer};
 }
 
 Buffer
 pin_cache_recent(PinCache *cache, uint32 data_block)
 {
-	BlockNumber block = storage_block_of_data_block(data_block);
-	const RecentBuffer *recent;
-
 	if (!cache->use_recent)
 		return InvalidBuffer;
-	recent = recent_entry(cache, block);
-	return recent->block == block ? recent->buffer : InvalidBuffer;
+	return find_recent(cache, storage_block_of_data_block(data_block));
 }
 
 /* The cache's slot for a block: its page, or the free slot where it belongs. */
@@ -150,30 +183,31 @@ prefetch_descriptors(PinCache *cache, const uint32 *data_blocks, uint32 count)
 		return;
 	for (uint32 i = 0; i < count; i++)
 	{
-		RecentBuffer *entry = recent_entry(cache, storage_block_of_data_block(data_blocks[i]));
+		Buffer buffer = find_recent(cache, storage_block_of_data_block(data_blocks[i]));
 
-		if (BufferIsValid(entry->buffer))
-			__builtin_prefetch(GetBufferDescriptor(entry->buffer - 1));
+		if (BufferIsValid(buffer))
+			__builtin_prefetch(GetBufferDescriptor(buffer - 1));
 	}
 }
 
 static Buffer
 pin_block(PinCache *cache, BlockNumber block)
 {
-	RecentBuffer *recent;
 	Buffer buffer;
 
 	if (!cache->use_recent)
 		return ReadBuffer(cache->index, block);
 
-	recent = recent_entry(cache, block);
-	if (BufferIsValid(recent->buffer) && recent->block == block &&
-		ReadRecentBuffer(vs_relation_locator(cache->index), MAIN_FORKNUM, block, recent->buffer))
-		return recent->buffer;
+	/* ReadRecentBuffer does not count as a use (until 17, at least), ReadBuffer does. */
+	buffer = find_recent(cache, block);
+	if (BufferIsValid(buffer) &&
+		BUF_STATE_GET_USAGECOUNT(vs_buffer_state(GetBufferDescriptor(buffer - 1))) >=
+			LEAST_USAGE_FOR_LOOK &&
+		ReadRecentBuffer(vs_relation_locator(cache->index), MAIN_FORKNUM, block, buffer))
+		return buffer;
 
 	buffer = ReadBuffer(cache->index, block);
-	recent->block = block;
-	recent->buffer = buffer;
+	remember_recent(cache, block, buffer);
 	return buffer;
 }
 
@@ -240,4 +274,72 @@ pin_cache_get_batch(PinCache *cache, PageArrayId array, const uint32 *data_block
 		if (added[i])
 			check_page(cache, array, data_blocks[i], buffers[i]);
 	}
+}
+
+/* Does the buffer hold the block, as far as that can be told without a pin? */
+static inline bool
+holds_block(PinCache *cache, Buffer buffer, BlockNumber block, uint32 least_usage)
+{
+	BufferDesc *descriptor = GetBufferDescriptor(buffer - 1);
+	BufferTag tag = cache->tag;
+
+	tag.blockNum = block;
+	return (vs_buffer_state(descriptor) & BM_VALID) != 0 &&
+		   BUF_STATE_GET_USAGECOUNT(vs_buffer_state(descriptor)) >= least_usage &&
+		   vs_buffer_tags_equal(&descriptor->tag, &tag);
+}
+
+void
+pin_cache_look_batch(PinCache *cache, PageArrayId array, const uint32 *data_blocks, uint32 count,
+					 PageLook *looks)
+{
+	uint32 missing[STORAGE_MAX_BATCH];
+	uint32 missing_at[STORAGE_MAX_BATCH];
+	Buffer pinned[STORAGE_MAX_BATCH];
+	uint32 missing_count = 0;
+
+	Assert(cache->use_recent && count <= STORAGE_MAX_BATCH);
+	for (uint32 i = 0; i < count; i++)
+	{
+		looks[i].block = storage_block_of_data_block(data_blocks[i]);
+		looks[i].buffer = find_recent(cache, looks[i].block);
+		if (BufferIsValid(looks[i].buffer))
+			__builtin_prefetch(GetBufferDescriptor(looks[i].buffer - 1));
+	}
+	for (uint32 i = 0; i < count; i++)
+	{
+		looks[i].pinned =
+			!BufferIsValid(looks[i].buffer) ||
+			!holds_block(cache, looks[i].buffer, looks[i].block, LEAST_USAGE_FOR_LOOK);
+		if (unlikely(looks[i].pinned))
+		{
+			missing[missing_count] = data_blocks[i];
+			missing_at[missing_count++] = i;
+		}
+	}
+	/* What is read comes after this, as it comes before the second look. */
+	pg_read_barrier();
+	pgBufferUsage.shared_blks_hit += count - missing_count;
+	if (likely(missing_count == 0))
+		return;
+	pin_cache_get_batch(cache, array, missing, missing_count, pinned);
+	for (uint32 i = 0; i < missing_count; i++)
+		looks[missing_at[i]].buffer = pinned[i];
+}
+
+bool
+pin_cache_looks_held(PinCache *cache, const PageLook *looks, uint32 count)
+{
+	bool held = true;
+
+	pg_read_barrier();
+	for (uint32 i = 0; i < count; i++)
+		held = held && (looks[i].pinned || holds_block(cache, looks[i].buffer, looks[i].block, 0));
+	return held;
+}
+
+bool
+pin_cache_may_look(const PinCache *cache)
+{
+	return cache->use_recent;
 }
