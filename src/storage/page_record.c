@@ -187,7 +187,7 @@ log_pages(void)
 void
 page_record_finish(Relation index)
 {
-	bool logged = RelationNeedsWAL(index);
+	bool logged = RelationNeedsWAL(index) && record_page_count > 0;
 
 	for (int i = 0; i < record_page_count; i++)
 		compute_delta(&record_pages[i]);
@@ -200,7 +200,7 @@ page_record_finish(Relation index)
 		apply_delta(&record_pages[i]);
 		MarkBufferDirty(record_pages[i].buffer);
 	}
-	if (logged && record_page_count > 0)
+	if (logged)
 		log_pages();
 	END_CRIT_SECTION();
 	record_page_count = 0;
