@@ -44,6 +44,9 @@ class Results:
             with open(self.path, encoding="utf-8") as file:
                 self.content = json.load(file)
         self.content.update(machine())
+        commands = self.content.setdefault("commands", [])
+        if os.environ["COMMAND"] not in commands:
+            commands.append(os.environ["COMMAND"])
 
     def of_set(self, data):
         return self.content["sets"].setdefault(data.name, {
@@ -59,7 +62,7 @@ class Results:
 
 def machine():
     return {
-        "date": datetime.date.today().isoformat(), "command": os.environ["COMMAND"],
+        "date": datetime.date.today().isoformat(),
         "server": server.psql("postgres", "SHOW server_version"),
         "extensions": {name: server.psql("postgres", "SELECT default_version FROM "
                                          f"pg_available_extensions WHERE name = '{name}'")
@@ -91,9 +94,10 @@ def measure_set(data, results, parts):
     builds = Builds(data)
     for config in configurations():
         builds.provide(config)
-    found["builds"] = builds.figures
-    found["configs"] = [{"name": config.name, "build": config.build_name, "kind": config.kind.name}
-                        for config in configurations()]
+    found.setdefault("builds", {}).update(builds.figures)
+    known = {config["name"] for config in found.setdefault("configs", [])}
+    found["configs"] += [{"name": config.name, "build": config.build_name, "kind": config.kind.name}
+                         for config in configurations() if config.name not in known]
     results.save()
 
     if "search" in wanted:

@@ -227,7 +227,7 @@ def set_text(name, found, full):
 def head_text(results):
     extensions = ", ".join(f"{name} {version}" for name, version in results["extensions"].items())
     libraries = f"; {results['libraries']}" if results.get("libraries") else ""
-    return [f"Measured on {results['date']} with", "", f"    {results['command']}", "",
+    return [f"Measured on {results['date']} with", "", *(f"    {command}" for command in results["commands"]), "",
             f"PostgreSQL {results['server']}, {extensions}{libraries}; {results['processor']}, "
             f"{results['processors']} processors, {results['memory_bytes'] / 1e9:.0f} GB of memory; "
             f"{results['workers']} parallel build workers, shared_buffers {results['shared_buffers']}, "
