@@ -113,7 +113,7 @@ def measure_set(data, results, parts):
             found[part] = measure(data, builds, configurations(part), efforts)
             results.save()
             print(f"{data.name}: {part} done", flush=True)
-    if not setting("KEPT", ""):
+    if setting("DROP", "") or not setting("KEPT", ""):
         builds.drop()
     if "writes" in wanted:
         found["writes"] = measure_writes(data, configurations("writes"))
