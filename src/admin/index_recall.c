@@ -180,8 +180,7 @@ measure_row(Recall *recall, Datum value, ItemPointer tid)
 
 /* How many of the first k rows that the index returns are among the nearest. */
 static int
-count_hits(Recall *recall, IndexScanDesc scan, TupleTableSlot *slot, Oid type,
-		   RecallQuery *query)
+count_hits(Recall *recall, IndexScanDesc scan, TupleTableSlot *slot, Oid type, RecallQuery *query)
 {
 	ScanKeyData order;
 	int returned = 0;
