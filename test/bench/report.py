@@ -61,7 +61,8 @@ def front(points):
 
 def build_table(found, kind):
     builds = {config["build"]: found["builds"][config["build"]]
-              for config in found["configs"] if config["kind"] == kind}
+              for config in found["configs"]
+              if config["kind"] == kind and config["build"] in found["builds"]}
     peer = builds.get(PEER_OF_KIND[kind])
     head = ["index", "build s", "index MB", "WAL MB", "memory of the build MB"]
     grown = any("insert_s" in build for build in builds.values())
@@ -203,7 +204,8 @@ def writes_table(found):
 def set_text(name, found, full):
     text = [f"### {name}: {found['rows']:,} x {found['dimensions']}, {found['metric']}", ""]
     for kind in PEER_OF_KIND:
-        if not any(config["kind"] == kind for config in found["configs"]):
+        if not any(config["kind"] == kind and config["build"] in found["builds"]
+                   for config in found["configs"]):
             continue
         if not full:
             text += [f"![{name}: recall and queries a second of {TITLES[kind]}]"
