@@ -71,6 +71,7 @@ pin_cache_limit(Relation index)
 PinCache *
 pin_cache_create(Relation index, uint32 limit)
 {
+	VsRelFileLocator locator = vs_relation_locator(index);
 	PinCache *cache = palloc(sizeof(PinCache));
 	uint32 capacity = pg_nextpower2_32(limit * 2);
 
@@ -80,7 +81,7 @@ pin_cache_create(Relation index, uint32 limit)
 	cache->mask = capacity - 1;
 	cache->locator_hash = (uint32) vs_locator_relation(vs_relation_locator(index)) * 0x9E3779B1U;
 	cache->use_recent = !RelationUsesLocalBuffers(index);
-	vs_buffer_tag_init(&cache->tag, vs_relation_locator(index), MAIN_FORKNUM, 0);
+	vs_buffer_tag_init(&cache->tag, locator, MAIN_FORKNUM, 0);
 	cache->pages = palloc0(capacity * sizeof(PinnedPage));
 	cache->taken = palloc(limit * sizeof(uint32));
 
