@@ -32,6 +32,9 @@ extern void pin_cache_get_batch(PinCache *cache, PageArrayId array, const uint32
 /* The buffer that held the block when this backend used it last; InvalidBuffer = unknown. */
 extern Buffer pin_cache_recent(PinCache *cache, uint32 data_block);
 
+/* Does the buffer, which need not be pinned, hold a valid page of this block at this moment? */
+extern bool pin_cache_buffer_holds(PinCache *cache, Buffer buffer, uint32 data_block);
+
 /*
  * Looking at pages without a pin, for what may be wrong now and then: codes, and lists of neighbors
  * whose ids are checked.

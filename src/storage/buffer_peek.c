@@ -31,37 +31,26 @@ buffer_peek_is_allowed(const StorageReader *reader)
 	return !RelationUsesLocalBuffers(reader->index) && !RecoveryInProgress();
 }
 
-static inline bool
-holds(BufferDesc *descriptor, const BufferTag *tag)
-{
-	return (vs_buffer_state(descriptor) & BM_VALID) != 0 &&
-		   vs_buffer_tags_equal(&descriptor->tag, tag);
-}
-
 bool
 buffer_peek_copy(StorageReader *reader, PageArrayId array, uint32 data_block, uint32 offset,
 				 uint32 length, char *to)
 {
 	Buffer buffer = pin_cache_recent(reader->pins, data_block);
-	VsRelFileLocator locator = vs_relation_locator(reader->index);
-	BufferDesc *descriptor;
-	BufferTag tag;
 	StoragePageOpaque opaque;
 	Page page;
 
 	if (!BufferIsValid(buffer) || ++reader->looks % LOOKS_PER_PIN == 0)
 		return false;
-	descriptor = GetBufferDescriptor(buffer - 1);
-	vs_buffer_tag_init(&tag, locator, MAIN_FORKNUM, storage_block_of_data_block(data_block));
-	if (!holds(descriptor, &tag))
+	if (!pin_cache_buffer_holds(reader->pins, buffer, data_block))
 		return false;
 	pg_read_barrier();
 	page = BufferGetPage(buffer);
 	memcpy(to, storage_page_payload(page) + offset, length);
 	memcpy(&opaque, page + BLCKSZ - MAXALIGN(sizeof(opaque)), sizeof(opaque));
 	pg_read_barrier();
-	return holds(descriptor, &tag) && opaque.page_id == STORAGE_PAGE_ID &&
-		   opaque.kind == STORAGE_PAGE_ARRAY && opaque.array == array;
+	return pin_cache_buffer_holds(reader->pins, buffer, data_block) &&
+		   opaque.page_id == STORAGE_PAGE_ID && opaque.kind == STORAGE_PAGE_ARRAY &&
+		   opaque.array == array;
 }
 
 void

@@ -290,6 +290,12 @@ holds_block(PinCache *cache, Buffer buffer, BlockNumber block, uint32 least_usag
 		   vs_buffer_tags_equal(&descriptor->tag, &tag);
 }
 
+bool
+pin_cache_buffer_holds(PinCache *cache, Buffer buffer, uint32 data_block)
+{
+	return holds_block(cache, buffer, storage_block_of_data_block(data_block), 0);
+}
+
 void
 pin_cache_look_batch(PinCache *cache, PageArrayId array, const uint32 *data_blocks, uint32 count,
 					 PageLook *looks)
