@@ -380,6 +380,18 @@ vs_index_am_set_build_parallel(IndexAmRoutine *routine, bool can_build_parallel)
 #endif
 }
 
+/* What a planner_hook is called with: since 19 also EXPLAIN's state. */
+#if PG_VERSION_NUM < 190000
+#define VS_PLANNER_PARAMETERS                                                                      \
+	Query *parse, const char *query_string, int cursor_options, ParamListInfo bound_params
+#define VS_PLANNER_ARGUMENTS parse, query_string, cursor_options, bound_params
+#else
+#define VS_PLANNER_PARAMETERS                                                                      \
+	Query *parse, const char *query_string, int cursor_options, ParamListInfo bound_params,        \
+		ExplainState *es
+#define VS_PLANNER_ARGUMENTS parse, query_string, cursor_options, bound_params, es
+#endif
+
 /* Keep the planner from a path: since 18 it compares counts of disabled nodes before costs. */
 #if PG_VERSION_NUM < 180000
 #define vs_path_forbid(path) ((void) (path))

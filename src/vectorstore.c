@@ -11,6 +11,7 @@
 #include "distance/distance.h"
 #include "hnsw/hnsw.h"
 #include "index/options.h"
+#include "index/sort_distance.h"
 #include "ivf/ivf.h"
 #include "storage/file_map.h"
 #include "storage/warmup.h"
@@ -25,6 +26,7 @@ _PG_init(void)
 {
 	distance_kernels_choose();
 	index_settings_define();
+	sort_distance_init();
 	hnsw_init();
 	ivf_init();
 	file_map_init();
