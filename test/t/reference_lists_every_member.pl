@@ -70,7 +70,7 @@ sub settings
 	my ($database, $library) = @_;
 	return map { split /=/, $_, 2 } split /\n/, $node->safe_psql($database, qq(
 		LOAD '$library';
-		SELECT name || '=' || CASE vartype WHEN 'enum' THEN array_to_string(enumvals, ', ')
+		SELECT name || '=' || CASE vartype WHEN 'enum' THEN array_to_string(enumvals, ', ') WHEN 'bool' THEN 'on, off'
 			ELSE min_val || ' to ' || max_val END || ', default ' || boot_val
 		FROM pg_settings WHERE name ~ '^(hnsw|ivf|ivfflat|vectorstore)[.]'));
 }
