@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the named purposes need and the machine has not:
 #
-#   setup.sh [build] [check] [clients] [bench] [bench-sift] [bench-text768] [lint]
+#   setup.sh [build] [check] [clients] [bench] [bench-sift] [bench-text] [lint]
 #
 # Looks first, by command and by file, and leaves the machine alone when nothing is missing, so it
 # costs nothing on a prepared machine and needs no network there.  Installs by apt-get (Debian and
@@ -111,7 +111,7 @@ for purpose in "$@"; do
 				need_package "$package"
 			done
 			;;
-		bench-text768)
+		bench-text)
 			need_module numpy python3-numpy
 			need_module scipy python3-scipy
 			;;

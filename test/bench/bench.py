@@ -7,8 +7,9 @@ For each data set its indexes are built (builds.py), and each of the PARTS measu
     peers     libraries in process, in the same rounds (peers.py)
     backends  several backends at once (searches.py)
     memory    searches in a part of the memory that the index takes (memory.py)
+    resident  how much of an index must be in memory for full speed; not by default (residency.py)
     cold      the first queries after a start with nothing in memory (cold.py)
-    writes    inserts and vacuum, on the first data set only; not by default (writes.py)
+    writes    inserts and vacuum, on the first data set only, except for a TABLE; not by default (writes.py)
 
 What was measured is written to bench.json after each part and told by report.py as bench.md, and by
 plots.py as pictures.  With RESUME=1 parts that bench.json has already are left alone.
@@ -21,12 +22,14 @@ import sys
 import plots
 import report
 import server
+import tables
 from builds import Builds
 from cold import measure_cold
 from configurations import configurations, missing_extensions, setting
 from datasets import data_sets
 from memory import measure_memory
 from peers import Peers
+from residency import measure_resident
 from searches import Efforts, Searches, measure_backends
 from writes import measure_writes
 
@@ -44,6 +47,7 @@ class Results:
             with open(self.path, encoding="utf-8") as file:
                 self.content = json.load(file)
         self.content.update(machine())
+        self.content["table"] = setting("TABLE", None)
         commands = self.content.setdefault("commands", [])
         if os.environ["COMMAND"] not in commands:
             commands.append(os.environ["COMMAND"])
@@ -94,29 +98,32 @@ def measure_set(data, results, parts):
     builds = Builds(data)
     for config in configurations() if wanted != ["writes"] else ():  # these build their own
         builds.provide(config)
-    found.setdefault("builds", {}).update(builds.figures)
+    chosen = builds.are_there(configurations())
+    for name, figures in builds.figures.items():
+        found.setdefault("left_out" if "left_out" in figures else "builds", {})[name] = figures
+    found.setdefault("builds", {})
     known = {config["name"] for config in found.setdefault("configs", [])}
     found["configs"] += [{"name": config.name, "build": config.build_name, "kind": config.kind.name}
-                         for config in configurations() if config.name not in known]
+                         for config in chosen if config.name not in known]
     results.save()
 
     if "search" in wanted:
         peers = Peers(data) if "peers" in parts and os.environ["PEERS"] else None
-        searches = Searches(data, builds, configurations())
+        searches = Searches(data, builds, chosen)
         searches.run(peers)
         found["search"] = searches.report()
         results.save()
     efforts = Efforts(data, builds, dict(found.get("search", {}).get("points", {})))
     for part, measure in (("backends", measure_backends), ("memory", measure_memory),
-                          ("cold", measure_cold)):
+                          ("resident", measure_resident), ("cold", measure_cold)):
         if part in wanted:
-            found[part] = measure(data, builds, configurations(part), efforts)
+            found[part] = measure(data, builds, builds.are_there(configurations(part)), efforts)
             results.save()
             print(f"{data.name}: {part} done", flush=True)
     if setting("DROP", "") or not setting("KEPT", ""):
         builds.drop()
     if "writes" in wanted:
-        found["writes"] = measure_writes(data, configurations("writes"))
+        found["writes"] = measure_writes(data, builds.are_there(configurations("writes")))
         results.save()
 
 
@@ -129,8 +136,12 @@ def main():
         server.fail("nothing to measure")
     results = Results()
     for number, data in enumerate(data_sets()):
-        measure_set(data, results, [part for part in parts if part != "writes" or number == 0])
+        measure_set(data, results,
+                    [part for part in parts if part != "writes" or number == 0 or setting("TABLE", "")])
     report.write(results.content, os.path.join(OUT, "bench.md"))
+    if results.content["table"]:
+        with open(os.path.join(OUT, "bench.md"), "a", encoding="utf-8") as file:
+            file.write("\n## The table\n\n" + tables.markdown(results.content, full=True))
     plots.write(results.content, OUT)
     with open(os.path.join(OUT, "bench.md"), encoding="utf-8") as file:
         print("\n" + file.read())

@@ -19,7 +19,7 @@
  *		most queries
  *	bench_client throughput CONNINFO SETUP_SQL QUERY_SQL QUERIES CONNECTIONS DEPTH SECONDS
  *		runs QUERY_SQL in so many connections at once for so long, after a warm-up of one pass or as
- *		long; prints one line of JSON
+ *		long; prints one line of JSON; processor_us is what the backends took for a query (Linux)
  *
  * Files: .fvecs (int32 dimension and that many float32 a row), .bvecs (the same with uint8), .ivecs
  * (the same with int32), little-endian.  METRIC is l2, ip or cos.  Any failure ends the program with
@@ -557,7 +557,27 @@ typedef struct PipelineThread
 	int number;
 	long completed; /* until the time was over */
 	long rows;
+	long received;			/* completed, and those that were under way then */
+	double backend_time_us; /* processor time of the backend for them */
 } PipelineThread;
+
+/* Processor time of a process of this machine; 0 where the kernel does not tell. */
+static double
+processor_time_us(int pid)
+{
+	char path[64];
+	double time_ns = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%lf", &time_ns) != 1)
+		time_ns = 0;
+	fclose(file);
+	return time_ns / 1e3;
+}
 
 static void
 pipeline_send(PGconn *connection, const WireQueries *queries, int query)
@@ -598,6 +618,7 @@ pipeline_run(PGconn *connection, PipelineThread *thread, int first, int most)
 {
 	const Throughput *run = thread->run;
 	double end_us = now_us() + run->seconds * 1e6;
+	double before_us = processor_time_us(PQbackendPID(connection));
 	long sent = 0;
 	long received = 0;
 	bool over = false;
@@ -627,6 +648,8 @@ pipeline_run(PGconn *connection, PipelineThread *thread, int first, int most)
 			thread->rows += rows;
 		}
 	}
+	thread->received = received;
+	thread->backend_time_us = processor_time_us(PQbackendPID(connection)) - before_us;
 }
 
 static void *
@@ -653,6 +676,8 @@ throughput_main(char **arguments)
 	PipelineThread *threads;
 	long completed = 0;
 	long rows = 0;
+	long received = 0;
+	double backend_time_us = 0;
 
 	run.queries = wire_queries_read(arguments[3]);
 	run.connections = parse_number(arguments[4], 1);
@@ -671,11 +696,14 @@ throughput_main(char **arguments)
 		pthread_join(threads[i].thread, NULL);
 		completed += threads[i].completed;
 		rows += threads[i].rows;
+		received += threads[i].received;
+		backend_time_us += threads[i].backend_time_us;
 	}
 	if (completed == 0)
 		fail("no query was answered within %s s", arguments[6]);
-	printf("{\"qps\": %.2f, \"rows\": %.2f, \"queries\": %ld}\n", (double) completed / run.seconds,
-		   (double) rows / (double) completed, completed);
+	printf("{\"qps\": %.2f, \"rows\": %.2f, \"queries\": %ld, \"processor_us\": %.2f}\n",
+		   (double) completed / run.seconds, (double) rows / (double) completed, completed,
+		   backend_time_us / (double) received);
 	pthread_barrier_destroy(&run.warm);
 	free(threads);
 	free(run.queries.bytes);

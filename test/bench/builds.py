@@ -15,6 +15,7 @@ from configurations import identifier, prewarm, setting
 from server import client, database_exists, fail, psql
 
 SAMPLING_S = 0.05
+LIMIT_EXCEEDED = "ERROR:  54000: "  # an index can't have vectors of so many dimensions
 
 
 def library_digest(extension):
@@ -88,9 +89,9 @@ def field_of(path, name):
 
 
 def create_index(database, sql):
-    """Runs it in a session that is watched; returns its time and memory."""
+    """Runs it in a session that is watched; returns its time and memory, or why there can be none."""
     session = subprocess.Popen(
-        [os.environ["PSQL"], "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database],
+        [os.environ["PSQL"], "-XqAt", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-d", database],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     session.stdin.write("SELECT pg_backend_pid();\n")
     session.stdin.flush()
@@ -100,6 +101,9 @@ def create_index(database, sql):
     _, errors = session.communicate(sql + ";\n")
     seconds = time.monotonic() - start
     peak = memory.stop()
+    for line in errors.splitlines() if session.returncode != 0 else ():
+        if line.startswith(LIMIT_EXCEEDED):
+            return {"left_out": line.removeprefix(LIMIT_EXCEEDED)}
     if session.returncode != 0:
         fail(f"{database}: {sql}\n{errors}")
     return {"build_s": seconds, "memory_bytes": peak}
@@ -174,6 +178,9 @@ class Builds:
         psql("postgres", "CHECKPOINT")
         before = psql("postgres", "SELECT pg_current_wal_insert_lsn()")
         figures = create_index(database, config.create_index(self.data.opclass))
+        if "left_out" in figures:
+            print(f"{self.data.name}: {config.build_name} is left out: {figures['left_out']}", flush=True)
+            return figures
         figures["wal_bytes"] = int(psql(
             "postgres", f"SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '{before}')"))
         if self.grow:
@@ -188,6 +195,11 @@ class Builds:
         print(f"{self.data.name}: built {config.build_name}: {figures['build_s']:.1f} s, "
               f"{figures['index_bytes'] / 1e6:.0f} MB", flush=True)
         return figures
+
+    def are_there(self, configs):
+        """Those of the configurations that there can be."""
+        return [config for config in configs
+                if "left_out" not in self.figures.get(config.build_name, {})]
 
     def drop(self):
         """All databases of the set."""

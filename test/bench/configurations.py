@@ -29,7 +29,7 @@ class Kind:
 
 
 KINDS = {
-    "graphs": Kind("graphs", "Graphs", "ef_search", setting("EF", "10 20 40 80 160 320 640"),
+    "graphs": Kind("graphs", "Graphs", "ef_search", setting("EF", "10 20 40 80 160 320 640 1000"),
                    f"m = {setting('M', 16)}, ef_construction = {setting('EF_CONSTRUCTION', 64)}",
                    "pgvector"),
     "lists": Kind("lists", "Lists", "probes", setting("PROBES", "5 10 20 40 80 160 320"),
@@ -118,21 +118,36 @@ OF_PART = {
                 "pgvector ivf/rabitq/mmap pgvector-ivfflat",
     "memory": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/rabitq+codes=edges/mmap hnsw/none/mmap "
               "hnsw/sq8/buffer_pool hnsw/rabitq/buffer_pool pgvector",
+    "resident": "hnsw/rabitq/mmap",
     "cold": "hnsw/sq8/mmap hnsw/rabitq/mmap hnsw/rabitq+codes=edges/mmap hnsw/sq8/buffer_pool pgvector",
     "writes": "hnsw/sq8/mmap hnsw/rabitq/mmap pgvector",
+}
+
+
+# What the tables of the documentation compare (TABLE=...).
+OF_TABLE = {
+    "quantizers": "hnsw/none/mmap hnsw/sq8/mmap hnsw/rabitq+bits=8/mmap hnsw/rabitq+bits=4/mmap "
+                  "hnsw/rabitq+bits=2/mmap hnsw/rabitq+bits=1/mmap hnsw/rabitq+codes=edges/mmap pgvector",
+    "codes": "hnsw/sq8/mmap hnsw/sq8/buffer_pool hnsw/rabitq/mmap hnsw/rabitq/buffer_pool "
+             "hnsw/rabitq+codes=edges/mmap hnsw/rabitq+codes=edges/buffer_pool pgvector",
 }
 
 
 def configurations(part=None):
     """Those of the run, or those of one of its parts: what CONFIGS_PART or OF_PART has of them.  Where
     CONFIGS has none of those of OF_PART, all of CONFIGS."""
-    names = setting("CONFIGS", ALL).split()
+    names = all_names()
     if part:
-        chosen = setting(f"CONFIGS_{part.upper()}", OF_PART[part]).split()
+        of_part = setting("TABLE", "") and " ".join(names)
+        chosen = setting(f"CONFIGS_{part.upper()}", of_part or OF_PART[part]).split()
         names = [name for name in names if name in chosen] or names
     return [config for config in map(configuration, names) if extension_available(config.extension)]
 
 
+def all_names():
+    return setting("CONFIGS", OF_TABLE.get(setting("TABLE", ""), ALL)).split()
+
+
 def missing_extensions():
-    return sorted({config.extension for config in map(configuration, setting("CONFIGS", ALL).split())
+    return sorted({config.extension for config in map(configuration, all_names())
                    if not extension_available(config.extension)})

@@ -10,13 +10,14 @@ METRICS = {
     "ip": ("vector_ip_ops", "<#>"),
     "cos": ("vector_cosine_ops", "<=>"),
 }
-METRIC_OF_SET = {"sift": "l2", "sift10k": "l2", "text768": "cos"}
+METRIC_OF_SET = {"sift": "l2", "sift10k": "l2", "text384": "cos", "text768": "cos", "text1536": "cos",
+                 "text3072": "cos"}
 TRUTH_LENGTH = 100
 K = 10
 
 
 class DataSet:
-    def __init__(self, name, base, query, truth, metric):
+    def __init__(self, name, base, query, truth, metric, rows=0):
         if metric not in METRICS:
             fail(f"there is no metric \"{metric}\"")
         self.name = name
@@ -28,7 +29,7 @@ class DataSet:
             self.dimensions = struct.unpack("<i", file.read(4))[0]
         row_size = 4 + self.dimensions * (1 if base.endswith(".bvecs") else 4)
         self.file_rows = os.path.getsize(base) // row_size
-        limit = int(setting("ROWS", 0))
+        limit = rows or int(setting("ROWS", 0))
         self.rows = min(self.file_rows, limit) if limit else self.file_rows
         self.truth = truth if truth and self.rows == self.file_rows else self.computed_truth()
 
@@ -50,16 +51,17 @@ class DataSet:
 
 
 def data_sets():
-    """The set of BASE and QUERY, or else those that SETS names, in the directory DATA."""
+    """The set of BASE and QUERY, or else those that SETS names (NAME or NAME:ROWS), in the directory DATA."""
     if setting("BASE", ""):
         name = os.path.basename(os.environ["BASE"]).split(".")[0]
         return [DataSet(name, os.environ["BASE"], os.environ["QUERY"], setting("GT", None),
                         setting("METRIC", "l2"))]
     sets = []
-    for name in os.environ["SETS"].split():
+    for word in os.environ["SETS"].split():
+        name, _, rows = word.partition(":")
         metric = METRIC_OF_SET.get(name) or fail(f"there is no set \"{name}\"")
         path = os.path.join(os.environ["DATA"], name)
         truth = f"{path}.{metric}.gt.ivecs"
         sets.append(DataSet(name, f"{path}.base.fvecs", f"{path}.query.fvecs",
-                            truth if os.path.exists(truth) else None, metric))
+                            truth if os.path.exists(truth) else None, metric, int(rows or 0)))
     return sets

@@ -22,7 +22,8 @@ def measure_memory(data, builds, configs, efforts, target=0.95):
     rows = []
     for share in SHARES:
         for config in configs:
-            size = builds.figures.get(config.kind.peer, builds.figures[config.build_name])["index_bytes"]
+            peer = builds.figures.get(config.kind.peer, {})
+            size = peer.get("index_bytes") or builds.figures[config.build_name]["index_bytes"]
             limit = size * share // 100
             if limit < LEAST_LIMIT_BYTES:
                 print(f"{data.name}: {share} % of {size / 1e6:.0f} MB is less than the server needs",

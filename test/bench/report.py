@@ -161,6 +161,20 @@ def memory_table(found):
                   "queries"], rows)
 
 
+def resident_table(found):
+    rows = []
+    for row in found["resident"]["rows"]:
+        speeds = ", ".join(f"{limit['share_percent']} %: {100 * limit['qps'] / row['warm_qps']:.0f} %"
+                           for limit in row["limits"])
+        rows.append([row["config"], str(row["effort"]), f"{row['recall']:.4f}", megabytes(row["raw_bytes"]),
+                     f"{megabytes(row['touched_bytes'])} ({row['touched_bytes'] / row['raw_bytes']:.0%})",
+                     speeds])
+    return table(["index", "effort", "recall@10", "raw vectors MB",
+                  f"of the index touched by {row['queries']:,} queries MB" if rows else "touched",
+                  "limit, of the raw vectors' size and "
+                  f"{megabytes(found['resident']['server_bytes'])} MB for the server: of warm QPS"], rows)
+
+
 def cold_table(found):
     rows = [[row["config"], row["warmup"] or "", number(row["first_us"] / 1000),
              number(row["p50_us"] / 1000), number(row["max_us"] / 1000),
@@ -219,7 +233,8 @@ def set_text(name, found, full):
             text += points_table(found, kind)
     if "search" in found:
         text += trivial_text(found)
-    for part, tell in (("backends", backends_table), ("memory", memory_table), ("cold", cold_table),
+    for part, tell in (("backends", backends_table), ("memory", memory_table),
+                       ("resident", resident_table), ("cold", cold_table),
                        ("writes", writes_table)):
         if part in found:
             text += tell(found)

@@ -3,9 +3,10 @@
 # their own process, over the same vectors on the same machine in the same run.
 # test/bench/README.md tells the parameters, bench.py does the measuring.
 
-parameters=(SETS DATA BASE QUERY GT METRIC ROWS PARTS CONFIGS CONFIGS_BACKENDS CONFIGS_MEMORY CONFIGS_COLD
+parameters=(TABLE SETS DATA BASE QUERY GT METRIC ROWS PARTS CONFIGS CONFIGS_BACKENDS CONFIGS_MEMORY CONFIGS_COLD
 	EF PROBES M EF_CONSTRUCTION LISTS WORKERS MAINTENANCE_WORK_MEM SHARED_BUFFERS ROUNDS COLD_ROUNDS
-	BACKENDS MEMORY_LIMITS GROW FAISS WRITES WRITES_ROWS WRITES_CONNECTIONS WRITES_SECONDS CONFIGS_WRITES)
+	BACKENDS MEMORY_LIMITS RESIDENT_LIMITS GROW FAISS WRITES WRITES_ROWS WRITES_CONNECTIONS WRITES_SECONDS
+	CONFIGS_WRITES CONFIGS_RESIDENT)
 
 # What was asked for, without the places of files.
 COMMAND="make bench"
@@ -21,6 +22,32 @@ for name in "${parameters[@]}"; do
 		*) COMMAND+=" $name=$value" ;;
 	esac
 done
+
+# The tables of the documentation have sets and parts of their own.
+case ${TABLE:-} in
+	"") ;;
+	quantizers)
+		SETS=${SETS:-sift:60000 text384:60000 text768:60000 text1536:60000 text3072:60000}
+		PARTS=${PARTS:-search}
+		EF=${EF:-20 40 80 160 320 640 1000}
+		ROUNDS=${ROUNDS:-1}
+		;;
+	codes)
+		SETS=${SETS:-sift:300000 text768:60000 text1536:45000}
+		PARTS=${PARTS:-search memory cold}
+		EF=${EF:-40 80 160 320 640}
+		ROUNDS=${ROUNDS:-1}
+		MEMORY_LIMITS=${MEMORY_LIMITS:-25}
+		WRITES=${WRITES:-1}
+		WRITES_ROWS=${WRITES_ROWS:-30000}
+		WRITES_CONNECTIONS=${WRITES_CONNECTIONS:-1}
+		WRITES_SECONDS=${WRITES_SECONDS:-3}
+		;;
+	*)
+		echo "bench: there is no table \"$TABLE\"" >&2
+		exit 2
+		;;
+esac
 
 "$(dirname "$0")/../setup.sh" build bench || exit 1
 . "$(dirname "$0")/../lib/server.sh"
@@ -91,6 +118,7 @@ fi
 	"autovacuum = off" \
 	"jit = off"
 
+export TABLE PARTS EF ROUNDS MEMORY_LIMITS WRITES WRITES_ROWS WRITES_CONNECTIONS WRITES_SECONDS
 export BASE QUERY GT METRIC ROWS DROP WORKERS MAINTENANCE_WORK_MEM SHARED_BUFFERS OUT COMMAND KEPT
 export BENCH_CLIENT=$client PEERS=$peers PEERS_ABOUT PSQL=$bindir/psql BINDIR=$bindir CLUSTER=$work/cluster
 export WORK=$work PGHOST=$work PGUSER=postgres PGDATABASE=postgres

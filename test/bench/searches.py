@@ -19,7 +19,7 @@ from server import client, fail, psql
 
 DEPTH = 8               # queries under way in a connection
 SECONDS = 0.5           # of a throughput measurement
-RECALL_ENOUGH = 0.995   # greater efforts than the first that reaches it are not measured
+RECALL_ENOUGH = 0.993   # greater efforts than the first that reaches it are not measured
 LATENCY_LIMIT_S = 2     # of a pass over the queries
 FIRST_LIMIT_S = 20      # of the passes of the first round, which tell the recall
 ROUNDS = int(setting("ROUNDS", 3))
@@ -36,8 +36,10 @@ def check_plan(data, database, config):
 
 
 def throughput(data, database, setup, sql, connections=1, seconds=SECONDS):
-    return client("throughput", f"dbname={database}", setup, sql, data.query, connections, DEPTH,
-                  seconds)["qps"]
+    """Queries a second, and what a backend's processor takes for one."""
+    found = client("throughput", f"dbname={database}", setup, sql, data.query, connections, DEPTH,
+                   seconds)
+    return {"pipelined_qps": found["qps"], "processor_us": found["processor_us"]}
 
 
 def latency(data, database, setup, sql, limit_s=LATENCY_LIMIT_S):
@@ -68,8 +70,7 @@ class Searches:
         config.prepare(database)
         sample = latency(self.data, database, config.session(effort), self.data.search_sql(),
                          LATENCY_LIMIT_S if samples else FIRST_LIMIT_S)
-        sample["pipelined_qps"] = throughput(self.data, database, config.session(effort),
-                                             self.data.search_sql())
+        sample.update(throughput(self.data, database, config.session(effort), self.data.search_sql()))
         samples.append(sample)
 
     def is_beyond(self, config, effort):
@@ -82,7 +83,7 @@ class Searches:
         for extension, config in {c.extension: c for c in self.configs}.items():
             database = self.builds.database(config)
             sample = latency(self.data, database, "", self.data.trivial_sql())
-            sample["pipelined_qps"] = throughput(self.data, database, "", self.data.trivial_sql())
+            sample.update(throughput(self.data, database, "", self.data.trivial_sql()))
             self.trivial.setdefault(extension, []).append(sample)
 
     def run(self, peers):
@@ -155,7 +156,7 @@ def measure_backends(data, builds, configs, efforts, target=0.95):
                 config.prepare(database)
                 samples[config.name][number].append(
                     throughput(data, database, config.session(efforts.at(config, target)),
-                               data.search_sql(), number))
+                               data.search_sql(), number)["pipelined_qps"])
     return {name: {"effort": efforts.at(config, target),
                    "qps": {number: statistics.median(values) for number, values in by_number.items()}}
             for (name, by_number), config in zip(samples.items(), configs)}

@@ -24,6 +24,7 @@ CONNECTIONS = [int(number) for number in setting("WRITES_CONNECTIONS", "1 2 4 8"
 SECONDS = float(setting("WRITES_SECONDS", 4))
 WARM_UP_S = 3
 ROUNDS = int(setting("ROUNDS", 3))
+MOST_MORE_ROWS = 400000
 QUERIES = 300
 EFFORTS = {"graphs": (40, 100), "lists": (10, 40)}
 K = 10
@@ -38,7 +39,7 @@ class Writes:
     def __init__(self, data):
         self.data = data
         self.rows = min(ROWS, data.rows * 3 // 4)
-        self.more = data.file_rows - self.rows
+        self.more = min(data.file_rows - self.rows, MOST_MORE_ROWS)
 
     def database(self, config, purpose):
         return identifier(f"{purpose}_{self.data.name}_{config.name}")

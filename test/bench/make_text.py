@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Makes a set of real text vectors, 768 dimensions, to be compared by cosine distance.
+"""Makes sets of real text vectors, to be compared by cosine distance.
 
-usage: make_text768.py OUT_DIR [TRANSLATION_FILE...]
-Writes OUT_DIR/text768.base.fvecs and OUT_DIR/text768.query.fvecs (1,000 held-out texts).
+usage: make_text.py OUT_DIR [--rows ROWS] [--translations FILE...] --dimensions DIMENSIONS...
+Writes OUT_DIR/textDIMENSIONS.base.fvecs and OUT_DIR/textDIMENSIONS.query.fvecs (1,000 held-out texts) for
+each of the DIMENSIONS.  With --rows, so many texts are taken by chance.
 
 The texts are those of the machine that it runs on: the descriptions of all packages that apt knows
 and the paragraphs of the English manual pages.  A description is one text, a paragraph of at least
 MIN_WORDS words is one text.  They become vectors by latent semantic analysis: TF-IDF over single
 words, then a truncated SVD (Halko, Martinsson, Tropp 2011, algorithm 4.4, with the basis kept on
-the side of the words, which is the short one).  The vectors are not normalized.  Texts with the
+the side of the words, which is the short one).  Sets of several dimensions come from one decomposition: the
+vectors of 384 dimensions are the first 384 elements of those of 3072.  The vectors are not normalized.  Texts with the
 same words are taken once, and so are equal vectors.  Random numbers are seeded: the same texts give
 the same set, up to rounding.
 
@@ -17,6 +19,7 @@ Long descriptions are in apt's Translation-en files, which many containers do no
 then they are found in /var/lib/apt/lists; or their paths are given.  Without them the short
 descriptions of `apt-cache dumpavail` are used.  Needs python3-numpy and python3-scipy.
 """
+import argparse
 import collections
 import glob
 import gzip
@@ -29,15 +32,17 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 
-DIMENSIONS = 768
 OVERSAMPLING = 64
 POWER_ITERATIONS = 4
+FEWER_ITERATIONS = 2    # from MANY_DIMENSIONS on, of which the last have next to nothing of the lengths
+MANY_DIMENSIONS = 1024
 QUERIES = 1000
 MIN_WORDS = 8
 MIN_DOCUMENTS = 4       # a word in fewer texts tells nothing about nearness
 MAX_SHARE = 0.2         # nor does one in more than this part of them
 MAX_VOCABULARY = 60000
 MIN_NORM = 0.05         # what is shorter lies outside of the subspace: its direction is chance
+SPARE_TEXTS = 1.05      # of those that are taken by chance some are too short or equal
 SEED = 1
 
 WORD = re.compile(r"[a-z][a-z0-9]+(?:[-_+.][a-z0-9]+)*")
@@ -136,18 +141,21 @@ def tf_idf(texts):
     return scipy.sparse.diags((1 / length[length > 0]).astype(np.float32)) @ matrix
 
 
-def project(matrix):
+def project(matrix, dimensions):
     """Returns the rows of the matrix in the space of its first right singular vectors."""
+    if matrix.shape[1] < dimensions + OVERSAMPLING:
+        sys.exit(f"make_text: {matrix.shape[1]} words are too few for {dimensions} dimensions")
+    iterations = POWER_ITERATIONS if dimensions < MANY_DIMENSIONS else FEWER_ITERATIONS
     random = np.random.default_rng(SEED)
     transposed = matrix.T.tocsr()
-    basis = random.standard_normal((matrix.shape[1], DIMENSIONS + OVERSAMPLING), dtype=np.float32)
-    for iteration in range(POWER_ITERATIONS):
+    basis = random.standard_normal((matrix.shape[1], dimensions + OVERSAMPLING), dtype=np.float32)
+    for iteration in range(iterations):
         basis, _ = scipy.linalg.qr(transposed @ (matrix @ basis), mode="economic",
                                    overwrite_a=True, check_finite=False)
-        print(f"power iteration {iteration + 1} of {POWER_ITERATIONS}", file=sys.stderr)
+        print(f"power iteration {iteration + 1} of {iterations}", file=sys.stderr)
     image = matrix @ basis
     _, rotation = scipy.linalg.eigh(image.T @ image)
-    return image @ np.ascontiguousarray(rotation[:, ::-1][:, :DIMENSIONS])
+    return image @ np.ascontiguousarray(rotation[:, ::-1][:, :dimensions])
 
 
 def write_fvecs(path, vectors):
@@ -155,17 +163,32 @@ def write_fvecs(path, vectors):
     np.hstack([head, vectors.astype("<f4").view("<i4")]).tofile(path)
 
 
+def shuffled(rows):
+    return np.random.default_rng(SEED).permutation(rows)
+
+
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    vectors = project(tf_idf(distinct_texts(sys.argv[2:])))
-    vectors = vectors[np.linalg.norm(vectors, axis=1) >= MIN_NORM]
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("out_dir")
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--translations", nargs="+")
+    parser.add_argument("--dimensions", type=int, nargs="+", required=True)
+    wanted = parser.parse_args()
+    texts = distinct_texts(wanted.translations)
+    if wanted.rows:
+        enough = int((wanted.rows + QUERIES) * SPARE_TEXTS)
+        texts = [texts[number] for number in shuffled(len(texts))[:enough]]
+    vectors = project(tf_idf(texts), max(wanted.dimensions))
+    vectors = vectors[np.linalg.norm(vectors[:, :min(wanted.dimensions)], axis=1) >= MIN_NORM]
     _, first = np.unique([row.tobytes() for row in vectors], return_index=True)
     first.sort()
-    vectors = vectors[first[np.random.default_rng(SEED).permutation(len(first))]]
-    write_fvecs(os.path.join(sys.argv[1], "text768.query.fvecs"), vectors[:QUERIES])
-    write_fvecs(os.path.join(sys.argv[1], "text768.base.fvecs"), vectors[QUERIES:])
-    print(f"text768: {len(vectors) - QUERIES} base, {QUERIES} queries", file=sys.stderr)
+    vectors = vectors[first[shuffled(len(first))]]
+    end = QUERIES + wanted.rows if wanted.rows else len(vectors)
+    for dimensions in wanted.dimensions:
+        path = os.path.join(wanted.out_dir, f"text{dimensions}")
+        write_fvecs(f"{path}.query.fvecs", vectors[:QUERIES, :dimensions])
+        write_fvecs(f"{path}.base.fvecs", vectors[QUERIES:end, :dimensions])
+        print(f"text{dimensions}: {len(vectors[QUERIES:end])} base, {QUERIES} queries", file=sys.stderr)
 
 
 main()
