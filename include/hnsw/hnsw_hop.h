@@ -5,10 +5,10 @@
  *
  * Where the whole index is settled and warm, a hop is one mapped-read section: the
  * list is read in place, ids are checked against the bounds, codes are addressed by
- * arithmetic and asked for together before the first is read.  In buffer_pool mode
- * list and codes are read in place too, without pins (storage/pin_cache.h); what
- * they lead to is read again with a pin before it is given out.  In all other cases the node is
- * copied and codes are fetched in batches (hnsw_node.c, storage_read_batch), which
+ * arithmetic and asked for together before the first is read.  In buffer_pool mode,
+ * and where a part of the index is not settled, list and codes are read in place too,
+ * without pins (storage/slot_look.h); what they lead to is read again with a pin
+ * before it is given out.  In all other cases the node is copied and codes are fetched in batches (hnsw_node.c, storage_read_batch), which
  * also is what reports a corrupted node.
  */
 #ifndef HNSW_HNSW_HOP_H
@@ -26,9 +26,9 @@ typedef struct HnswHop
 	uint32 m;
 	void *long_vector; /* room for one that is longer than its slot; NULL as long as none was met */
 
-	/* Reading in place, in the map or (in_buffers) in shared buffers */
+	/* Reading in place, in the map alone or (by_looks) in shared buffers too */
 	bool in_place;
-	bool in_buffers;
+	bool by_looks;
 	uint32 touched; /* bytes of a code that are asked for before the first distance */
 	MappedArray nodes;
 	MappedArray upper; /* its limit is 0 where there are no upper levels */

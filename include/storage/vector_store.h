@@ -47,7 +47,6 @@ typedef enum WarmupKind
 
 struct StorageReader;
 struct PinCache;
-struct PageLook;
 
 typedef struct VectorStoreRoutine
 {
@@ -230,23 +229,6 @@ extern void buffer_pool_copy_head(StorageReader *reader, PageArrayId array, uint
 /* The same of all of it */
 extern void
 buffer_pool_copy_slot(StorageReader *reader, PageArrayId array, uint32 ordinal, char *slot);
-
-/*
- * Reading slots in place in shared buffers without pins, as storage/pin_cache.h allows: slots that
- * stand whole on their pages, at most STORAGE_MAX_BATCH of them.  What was read counts if
- * pin_cache_looks_held() afterwards.
- */
-extern bool buffer_pool_may_look(const StorageReader *reader, PageArrayId array);
-extern void buffer_pool_look(StorageReader *reader, PageArrayId array, const uint32 *ordinals,
-							 uint32 count, const void **slots, struct PageLook *looks);
-
-/* Copy the first bytes of a slot so; false where that has to be done otherwise. */
-extern bool buffer_pool_copy_by_look(StorageReader *reader, PageArrayId array, uint32 ordinal,
-									 uint32 bytes, void *copy);
-
-/* Ask for the first bytes of a slot, if its buffer is known. */
-extern void
-buffer_pool_touch(StorageReader *reader, PageArrayId array, uint32 ordinal, uint32 bytes);
 
 extern const VectorStoreRoutine *vector_store_routine(StorageKind kind);
 extern const VectorStoreRoutine buffer_pool_store;

@@ -14,7 +14,7 @@
 #include "hnsw/hnsw_hop.h"
 #include "hnsw/hnsw_vector.h"
 #include "index/index_meta.h"
-#include "storage/pin_cache.h"
+#include "storage/slot_look.h"
 
 /* Cache lines of a code that are asked for before the first distance */
 #define TOUCHED_BYTES (4 * 64)
@@ -41,9 +41,9 @@ hnsw_hop_begin(HnswHop *hop, StorageReader *reader, const IndexQuery *query)
 		mapped_array_begin(reader, HNSW_UPPER, hnsw_meta(meta)->upper_count, &hop->upper);
 
 	/* Only for codes: exact distances must be those of the vector for certain. */
-	hop->in_buffers = query->prepared != NULL && buffer_pool_may_look(reader, HNSW_NODES) &&
-					  buffer_pool_may_look(reader, HNSW_UPPER) &&
-					  buffer_pool_may_look(reader, PAGE_ARRAY_CODES);
+	hop->by_looks = query->prepared != NULL && slot_look_is_allowed(reader, HNSW_NODES) &&
+					slot_look_is_allowed(reader, HNSW_UPPER) &&
+					slot_look_is_allowed(reader, PAGE_ARRAY_CODES);
 }
 
 /* Of a node's slot, what a hop reads */
@@ -161,15 +161,15 @@ hop_in_map(void *argument)
 	hop->done = true;
 }
 
-/* Copy the list of the hop's level out of shared buffers; false where something is odd. */
+/* Copy the list of the hop's level, from where it lies; false where something is odd. */
 static bool
-copy_list_from_buffers(HnswHop *hop, HnswSlot *slot, const uint32 **list, uint32 *count)
+look_at_list(HnswHop *hop, HnswSlot *slot, const uint32 **list, uint32 *count)
 {
 	StorageReader *reader = hop->reader;
 	uint32 owner = hop->ordinal;
 	uint32 at;
 
-	if (!buffer_pool_copy_by_look(reader, HNSW_NODES, owner, list_bytes(hop), slot->bytes))
+	if (!slot_look_copy(reader, HNSW_NODES, owner, list_bytes(hop), slot->bytes))
 		return false;
 	if ((slot->node.state != HNSW_NODE_LIVE && slot->node.state != HNSW_NODE_DEAD) ||
 		slot->node.level >= HNSW_MAX_LEVEL)
@@ -186,31 +186,48 @@ copy_list_from_buffers(HnswHop *hop, HnswSlot *slot, const uint32 **list, uint32
 		return true;
 	at = slot->node.upper + hop->level - 1;
 	if (slot->node.upper > MAX_ORDINAL || at >= reader->meta->arrays[HNSW_UPPER].capacity ||
-		!buffer_pool_copy_by_look(reader, HNSW_UPPER, at, hnsw_upper_head_size((uint16) hop->m),
-								  slot->bytes))
+		!slot_look_copy(reader, HNSW_UPPER, at, hnsw_upper_head_size((uint16) hop->m), slot->bytes))
 		return false;
 	*list = slot->upper.neighbors;
 	*count = slot->upper.count;
 	return slot->upper.owner == owner && slot->upper.level == hop->level && *count <= hop->m;
 }
 
-static void
-measure_in_buffers(HnswHop *hop, uint32 first, uint32 count)
+/* Distances to codes where they lie, in a section that may be left */
+typedef struct LookSection
 {
-	PageLook looks[STORAGE_MAX_BATCH];
+	const HnswHop *hop;
+	uint32 first;
+	uint32 count;
+} LookSection;
 
-	buffer_pool_look(hop->reader, PAGE_ARRAY_CODES, hop->ordinals + first, count, hop->slots,
-					 looks);
-	for (uint32 i = 0; i < count; i++)
+static void
+measure_slots(void *argument)
+{
+	const LookSection *section = argument;
+	const HnswHop *hop = section->hop;
+
+	for (uint32 i = 0; i < section->count; i++)
 		storage_touch(hop->slots[i], hop->touched);
-	index_query_compute(hop->query, hop->slots, count, hop->distances + first);
-	if (unlikely(!pin_cache_looks_held(hop->reader->pins, looks, count)))
+	index_query_compute(hop->query, hop->slots, section->count, hop->distances + section->first);
+}
+
+static void
+measure_by_looks(HnswHop *hop, uint32 first, uint32 count)
+{
+	LookSection section = {.hop = hop, .first = first, .count = count};
+	SlotLooks looks;
+
+	slot_look_batch(hop->reader, PAGE_ARRAY_CODES, hop->ordinals + first, count, hop->slots,
+					&looks);
+	storage_reader_run(hop->reader, measure_slots, &section);
+	if (unlikely(!slot_looks_held(hop->reader, &looks)))
 		hnsw_hop_measure(hop, PAGE_ARRAY_CODES, hop->ordinals + first, count,
 						 hop->distances + first);
 }
 
 static bool
-hop_in_buffers(HnswHop *hop)
+hop_by_looks(HnswHop *hop)
 {
 	uint32 limit = hop->reader->meta->ordinal_count;
 	HnswSlot slot;
@@ -218,7 +235,7 @@ hop_in_buffers(HnswHop *hop)
 	uint32 count;
 	uint32 found = 0;
 
-	if (!copy_list_from_buffers(hop, &slot, &list, &count) ||
+	if (!look_at_list(hop, &slot, &list, &count) ||
 		(hop->next != INVALID_ORDINAL && hop->next >= limit))
 		return false;
 	for (uint32 i = 0; i < count; i++)
@@ -233,7 +250,7 @@ hop_in_buffers(HnswHop *hop)
 	}
 	hop->count = found;
 	for (uint32 first = 0; first < found; first += STORAGE_MAX_BATCH)
-		measure_in_buffers(hop, first, Min(found - first, STORAGE_MAX_BATCH));
+		measure_by_looks(hop, first, Min(found - first, STORAGE_MAX_BATCH));
 	return true;
 }
 
@@ -263,8 +280,8 @@ hnsw_hop_touch(HnswHop *hop, uint32 ordinal)
 {
 	if (hop->in_place && ordinal < hop->nodes.limit)
 		storage_touch(mapped_array_slot(&hop->nodes, ordinal), list_bytes(hop));
-	else if (hop->in_buffers)
-		buffer_pool_touch(hop->reader, HNSW_NODES, ordinal, list_bytes(hop));
+	else if (hop->by_looks && ordinal < hop->reader->meta->ordinal_count)
+		slot_look_touch(hop->reader, HNSW_NODES, ordinal, list_bytes(hop));
 }
 
 void
@@ -278,13 +295,13 @@ hnsw_hop(HnswHop *hop, uint32 ordinal, int level, VisitedSet *visited)
 	hop->level = level;
 	hop->visited = visited;
 	hop->done = false;
-	if (!hop->reader->cold && (in_place || hop->in_buffers))
+	if (!hop->reader->cold && (in_place || hop->by_looks))
 	{
 		timed = storage_batch_begin(hop->reader, &start);
 		if (in_place)
 			mapped_read_call(hop_in_map, hop);
 		else
-			hop->done = hop_in_buffers(hop);
+			hop->done = hop_by_looks(hop);
 		if (timed)
 			storage_batch_end(hop->reader, start);
 	}

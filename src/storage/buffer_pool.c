@@ -204,56 +204,6 @@ buffer_pool_prefetch(StorageReader *reader, PageArrayId array_id, const uint32 *
 	}
 }
 
-bool
-buffer_pool_may_look(const StorageReader *reader, PageArrayId array)
-{
-	return reader->store == &buffer_pool_store && !reader->copy_out && !reader->live &&
-		   reader->meta->arrays[array].slots_per_page > 0 && pin_cache_may_look(reader->pins);
-}
-
-void
-buffer_pool_look(StorageReader *reader, PageArrayId array_id, const uint32 *ordinals, uint32 count,
-				 const void **slots, PageLook *looks)
-{
-	const PageArrayMeta *array = &reader->meta->arrays[array_id];
-	uint32 blocks[STORAGE_MAX_BATCH] = {0};
-	uint32 offsets[STORAGE_MAX_BATCH];
-
-	Assert(count <= STORAGE_MAX_BATCH);
-	for (uint32 i = 0; i < count; i++)
-	{
-		SlotPlace place = page_array_place(array, ordinals[i]);
-
-		blocks[i] = place.data_block;
-		offsets[i] = place.offset;
-	}
-	pin_cache_look_batch(reader->pins, array_id, blocks, count, looks);
-	for (uint32 i = 0; i < count; i++)
-		slots[i] = storage_page_payload(BufferGetPage(looks[i].buffer)) + offsets[i];
-}
-
-bool
-buffer_pool_copy_by_look(StorageReader *reader, PageArrayId array, uint32 ordinal, uint32 bytes,
-						 void *copy)
-{
-	const void *slot;
-	PageLook look;
-
-	buffer_pool_look(reader, array, &ordinal, 1, &slot, &look);
-	memcpy(copy, slot, bytes);
-	return pin_cache_looks_held(reader->pins, &look, 1);
-}
-
-void
-buffer_pool_touch(StorageReader *reader, PageArrayId array_id, uint32 ordinal, uint32 bytes)
-{
-	SlotPlace place = page_array_place(&reader->meta->arrays[array_id], ordinal);
-	Buffer buffer = pin_cache_recent(reader->pins, place.data_block);
-
-	if (BufferIsValid(buffer))
-		storage_touch(storage_page_payload(BufferGetPage(buffer)) + place.offset, bytes);
-}
-
 const VectorStoreRoutine buffer_pool_store = {
 	.kind = STORAGE_BUFFER_POOL,
 	.name = "buffer_pool",

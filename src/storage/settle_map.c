@@ -4,9 +4,10 @@
  *
  * A view takes R and the metapage's stamps after its scan's snapshot.  What the
  * snapshot can see was changed, and stamped, before the snapshot; so a verdict
- * reached at any time after it holds for the scan, and is kept.  A stamp is read
- * under a share lock: replay of a full-page image shows a zeroed page as valid
- * for a moment, and a stamp of zero would mean "settled".
+ * reached at any time after it holds for the scan, and is kept.  In recovery a stamp
+ * is read under a share lock: replay of a full-page image shows a zeroed page as valid
+ * for a moment, and a stamp of zero would mean "settled".  On a primary a stamp is one
+ * aligned word that only goes up, and needs none.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -59,6 +60,7 @@ settle_view_begin(SettleView *view, Relation index, const IndexMeta *meta, bool 
 	memset(view, 0, sizeof(SettleView));
 	view->index = index;
 	view->live = live;
+	view->replays = RecoveryInProgress();
 	view->pin_count = Min(pin_cache_limit(index), SETTLE_VIEW_PINS);
 	judge(view, meta);
 	if (!view->everything_settled && !view->nothing_settled)
@@ -108,11 +110,20 @@ read_stamp(SettleView *view, uint32 group)
 	uint64 stamp;
 
 	if (!BufferIsValid(*buffer) || BufferGetBlockNumber(*buffer) != block)
+	{
 		*buffer = ReleaseAndReadBuffer(*buffer, view->index, block);
-	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
-	storage_page_check(view->index, BufferGetPage(*buffer), block, STORAGE_PAGE_SETTLE_MAP, 0);
-	stamp = SettleMapPageGet(BufferGetPage(*buffer))->stamps[group % SETTLE_STAMPS_PER_MAP];
-	LockBuffer(*buffer, BUFFER_LOCK_UNLOCK);
+		LockBuffer(*buffer, BUFFER_LOCK_SHARE);
+		storage_page_check(view->index, BufferGetPage(*buffer), block, STORAGE_PAGE_SETTLE_MAP, 0);
+		LockBuffer(*buffer, BUFFER_LOCK_UNLOCK);
+	}
+	if (view->replays)
+		LockBuffer(*buffer, BUFFER_LOCK_SHARE);
+	else
+		pg_read_barrier(); /* what was copied before comes before this look */
+	stamp = *(volatile uint64 *) &SettleMapPageGet(BufferGetPage(*buffer))
+				 ->stamps[group % SETTLE_STAMPS_PER_MAP];
+	if (view->replays)
+		LockBuffer(*buffer, BUFFER_LOCK_UNLOCK);
 	return stamp;
 }
 
