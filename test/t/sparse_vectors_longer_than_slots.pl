@@ -18,7 +18,8 @@ use VectorstoreTest;
 my ($vectors, $nodes, $longs) = (0, 2, 4);
 my $meta_long_count = $meta_at{method} + 16;
 
-my $node = new_cluster('primary', init => { allows_streaming => 1 },
+my $node = new_cluster('primary',
+	init => { allows_streaming => 1, extra => [ without_checksums() ] },
 	settings => [ "wal_consistency_checking = 'generic'", 'restart_after_crash = on' ]);
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

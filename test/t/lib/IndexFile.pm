@@ -1,5 +1,7 @@
 # IndexFile: the file of items_index as bytes, for tests that damage it.
 #
+#   new_damaged_cluster()     a server for that
+#   without_checksums()       options of initdb for one
 #   open_index_file($node)    stops the server and keeps the file as it is: pristine
 #   read_pristine()           $bytes is that again
 #   start_with_bytes()        starts the server on a file of these bytes
@@ -20,7 +22,8 @@ use VectorstoreTest;
 
 our @EXPORT = qw(
   $bytes $block_size $payload %meta_at $array_meta_size
-  new_damaged_cluster open_index_file keep_index_file read_pristine start_with_bytes is_found crashes
+  without_checksums new_damaged_cluster
+  open_index_file keep_index_file read_pristine start_with_bytes is_found crashes
   u8 u16 u32 set_u8 set_u16 set_u32 meta blocks_of slot
 );
 
@@ -37,11 +40,18 @@ our $array_meta_size = 16 + 100 * 12;
 
 my ($node, $file, $pristine);
 
+# initdb's options for pages that may be changed behind the server's back: since 18 it turns checksums
+# on unless told otherwise.
+sub without_checksums
+{
+	return `initdb --help` =~ /--no-data-checksums/ ? '--no-data-checksums' : ();
+}
+
 # A server whose crashes are seen in its log, without collations that differ between machines.
 sub new_damaged_cluster
 {
 	my $cluster = PostgreSQL::Test::Cluster->new('primary');
-	$cluster->init(extra => ['--no-locale']);
+	$cluster->init(extra => [ '--no-locale', without_checksums() ]);
 	configure($cluster, 'restart_after_crash = on');
 	$cluster->start;
 	return $cluster;
