@@ -52,6 +52,8 @@ extern bytea *hnsw_options(Datum reloptions, bool validate);
 extern int hnsw_m_option(Relation index);
 extern int hnsw_ef_construction_option(Relation index);
 extern HnswCodes hnsw_codes_option(Relation index);
+/* The codes of an index that is built over so many rows (0: over none yet). */
+extern QuantizerKind hnsw_quantizer_option(Relation index, const IndexType *type, double rows);
 extern int hnsw_ef_search_setting(void);
 extern IterativeScan hnsw_iterative_scan_setting(void);
 extern int hnsw_max_scan_tuples_setting(void);
@@ -102,6 +104,9 @@ hnsw_extend_neighbors(const IndexType *type, const Candidate *candidates,
 
 /* hnsw_meta.c: the metapage and geometry of an index to be built */
 extern void hnsw_meta_init(Relation index, const IndexType *type, IndexMeta *meta);
+
+/* What depends on the number of rows, once that is known; before any code or node is written. */
+extern void hnsw_meta_set_rows(Relation index, const IndexType *type, double rows, IndexMeta *meta);
 
 /* ERROR (ERRCODE_INDEX_CORRUPTED) where a metapage does not fit the index's column or itself. */
 extern void hnsw_meta_check(Relation index, const IndexType *type, const IndexMeta *meta);

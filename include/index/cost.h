@@ -45,7 +45,10 @@ typedef struct IndexSearchWork
 extern Relation index_cost_open(IndexPath *path);
 extern void index_cost_close(Relation index);
 
-/* `quantizable`: quantizer = auto may mean that there are codes. */
+/*
+ * `quantizable`: quantizer = auto may mean that there are codes.  Where there is an index, its method
+ * knows how large they are, and puts that into `subject` afterwards.
+ */
 extern void index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index,
 								bool quantizable, IndexCostSubject *subject);
 

@@ -19,6 +19,13 @@ extern void index_meta_init(Relation index, const IndexType *type, IndexMethod m
 							QuantizerKind quantizer, IndexMeta *meta);
 
 /*
+ * Have the codes of another quantizer, before any code is written; ERROR where there are none for this
+ * type or metric.
+ */
+extern void
+index_meta_set_quantizer(const IndexType *type, QuantizerKind quantizer, IndexMeta *meta);
+
+/*
  * ERROR (ERRCODE_INDEX_CORRUPTED) where a metapage does not fit the index's column or itself;
  * `method_fits` is the verdict on the method's own part.
  */

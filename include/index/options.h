@@ -48,18 +48,20 @@ extern void index_options_check(const IndexOptions *options);
 /* The options in force. */
 extern StorageKind index_storage_option(Relation index);
 extern WarmupKind index_warmup_option(Relation index);
-/* `quantizable`: the element type has a float32 form; auto means none where it has not. */
-extern QuantizerKind index_quantizer_option(Relation index, uint32 dimensions, bool quantizable);
+extern bool index_quantizer_is_auto(Relation index);
+/*
+ * `quantizable`: the element type has a float32 form; auto means none where it has not.
+ * `default_bits`: those of rabitq where the user gives none.
+ */
+extern QuantizerKind
+index_quantizer_option(Relation index, uint32 dimensions, bool quantizable, uint32 default_bits);
 
-/* What storage is without a reloption, and what quantizer = auto means. */
+/* What storage is without a reloption, and what quantizer = auto means unless the method knows better. */
 extern StorageKind index_storage_default(void);
 extern QuantizerKind index_quantizer_default(uint32 dimensions);
 
 /* The bits that a user gives for it, 0 = none. */
 extern uint32 index_bits_option(Relation index);
-
-/* The bits of quantizer = rabitq where the user gives none. */
-extern uint32 index_rabitq_bits_default(uint32 dimensions);
 
 /* The setting vectorstore.kmeans_seed */
 extern int index_kmeans_seed(void);

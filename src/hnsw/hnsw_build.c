@@ -148,6 +148,7 @@ hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 
 	build->writer = bulk_write_begin(index, build->meta, MAIN_FORKNUM);
 	hnsw_build_load(build);
+	hnsw_meta_set_rows(index, &build->type, build->indexed_rows, build->meta);
 	if (build->node_count > 0)
 	{
 		encode(build);

@@ -21,6 +21,18 @@
 /* Of the neighbors of a node that is expanded, the share that the search has not met before */
 #define NEW_NEIGHBOR_SHARE 0.4
 
+/* Of codes that the index has, if it was built with the options and rows of now; 0 = none */
+static uint32
+code_size(Relation index, double rows)
+{
+	QuantizerKind kind;
+	IndexType type;
+
+	index_type_get(index, &type);
+	kind = hnsw_quantizer_option(index, &type, rows);
+	return kind == QUANTIZER_NONE ? 0 : quantizer_routine(kind)->code_size(type.dimensions);
+}
+
 static IndexSearchWork
 estimate_search(const IndexCostSubject *subject, int m, double rows_wanted)
 {
@@ -58,6 +70,8 @@ hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *
 	index = index_cost_open(path);
 	m = index != NULL ? hnsw_m_option(index) : HNSW_DEFAULT_M;
 	index_cost_describe(root, path, index, true, &subject);
+	if (index != NULL)
+		subject.code_size = code_size(index, subject.rows);
 	index_cost_close(index);
 
 	rows_wanted = index_cost_rows_wanted(root, path, &subject);

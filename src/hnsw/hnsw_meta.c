@@ -57,9 +57,7 @@ hnsw_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
 {
 	uint16 m = (uint16) hnsw_m_option(index);
 
-	index_meta_init(index, type, INDEX_METHOD_HNSW,
-					index_quantizer_option(index, type->dimensions, type->vector_type->quantizable),
-					meta);
+	index_meta_init(index, type, INDEX_METHOD_HNSW, hnsw_quantizer_option(index, type, 0), meta);
 	if (type->vector_type->varying)
 	{
 		page_array_init(&meta->arrays[PAGE_ARRAY_VECTORS], hnsw_vector_slot_size(type, 0), false);
@@ -80,6 +78,14 @@ hnsw_meta_init(Relation index, const IndexType *type, IndexMeta *meta)
 					true);
 	page_array_init(&meta->arrays[HNSW_UPPER], hnsw_upper_size(hnsw_meta(meta), meta->dimensions),
 					true);
+}
+
+void
+hnsw_meta_set_rows(Relation index, const IndexType *type, double rows, IndexMeta *meta)
+{
+	/* Codes beside edges are as they were asked for. */
+	if (hnsw_meta(meta)->edge_bits == 0)
+		index_meta_set_quantizer(type, hnsw_quantizer_option(index, type, rows), meta);
 }
 
 /* Whether codes are dense, or beside the edges and can be there. */

@@ -9,6 +9,22 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+/*
+ * quantizer = auto, from the tables of the README ("Which quantizer"): rabitq from so many dimensions on,
+ * sq8 below, where codes of so few bits cost recall at equal hnsw.ef_search.
+ */
+#define AUTO_RABITQ_MIN_DIMENSIONS 384
+
+/*
+ * An index over fewer rows has sq8: rabitq's codes are relative to the mean of the rows that are there when
+ * it is built, and what few rows have in common says little of those to come.
+ */
+#define AUTO_RABITQ_MIN_ROWS 1000
+
+/* bits = 0: those of the same recall as codes of more bits, from so many dimensions on. */
+#define TWO_BITS_MIN_DIMENSIONS	 384
+#define FOUR_BITS_MIN_DIMENSIONS 96
+
 static relopt_kind hnsw_relopt_kind;
 
 static relopt_enum_elt_def codes_names[] = {
@@ -130,6 +146,27 @@ hnsw_codes_option(Relation index)
 	const HnswOptions *options = (const HnswOptions *) index->rd_options;
 
 	return options != NULL ? (HnswCodes) options->codes : HNSW_CODES_AUTO;
+}
+
+static uint32
+default_bits(uint32 dimensions)
+{
+	if (dimensions < FOUR_BITS_MIN_DIMENSIONS)
+		return 8;
+	return dimensions < TWO_BITS_MIN_DIMENSIONS ? 4 : 2;
+}
+
+QuantizerKind
+hnsw_quantizer_option(Relation index, const IndexType *type, double rows)
+{
+	uint32 bits = default_bits(type->dimensions);
+	QuantizerKind kind =
+		index_quantizer_option(index, type->dimensions, type->vector_type->quantizable, bits);
+
+	if (index_quantizer_is_auto(index) && kind != QUANTIZER_NONE && type->metric != DISTANCE_L1 &&
+		type->dimensions >= AUTO_RABITQ_MIN_DIMENSIONS && rows >= AUTO_RABITQ_MIN_ROWS)
+		return quantizer_rabitq_kind(bits);
+	return kind;
 }
 
 int

@@ -71,7 +71,7 @@ index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, bool qua
 					IndexCostSubject *subject)
 {
 	IndexOptInfo *info = path->indexinfo;
-	QuantizerKind quantizer;
+	QuantizerKind quantizer = QUANTIZER_NONE;
 
 	subject->selectivity =
 		clauselist_selectivity(root, info->indpred, (int) info->rel->relid, JOIN_INNER, NULL);
@@ -87,15 +87,14 @@ index_cost_describe(PlannerInfo *root, IndexPath *path, Relation index, bool qua
 		subject->vector_size = type.vector_size;
 		if (type.vector_type->varying)
 			subject->vector_size = storage_meta_get(index)->arrays[PAGE_ARRAY_VECTORS].slot_size;
-		quantizable = quantizable && type.vector_type->quantizable;
-		quantizer = index_quantizer_option(index, subject->dimensions, quantizable);
 		subject->storage = index->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT
 							   ? index_storage_option(index)
 							   : STORAGE_BUFFER_POOL;
 	}
 	else
 	{
-		quantizer = quantizable ? index_quantizer_default(subject->dimensions) : QUANTIZER_NONE;
+		if (quantizable)
+			quantizer = index_quantizer_default(subject->dimensions);
 		subject->storage = index_storage_default();
 	}
 	subject->code_size = quantizer == QUANTIZER_NONE

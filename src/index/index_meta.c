@@ -10,11 +10,11 @@
 #include "index/index_meta.h"
 
 void
-index_meta_init(Relation index, const IndexType *type, IndexMethod method, QuantizerKind quantizer,
-				IndexMeta *meta)
+index_meta_set_quantizer(const IndexType *type, QuantizerKind quantizer, IndexMeta *meta)
 {
 	const QuantizerRoutine *routine = quantizer_routine(quantizer);
-	uint32 dimensions = type->dimensions;
+	PageArrayMeta *codes = &meta->arrays[PAGE_ARRAY_CODES];
+	PageArrayMeta *parameters = &meta->arrays[PAGE_ARRAY_PARAMETERS];
 
 	if (routine == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -29,6 +29,23 @@ index_meta_init(Relation index, const IndexType *type, IndexMethod method, Quant
 						errmsg("quantizer \"%s\" does not support the L1 distance", routine->name),
 						errhint("Use quantizer = sq8.")));
 
+	meta->quantizer = (uint16) quantizer;
+	memset(codes, 0, sizeof(*codes));
+	memset(parameters, 0, sizeof(*parameters));
+	if (quantizer != QUANTIZER_NONE)
+	{
+		size_t parameters_size = routine->parameters_size(type->dimensions);
+
+		page_array_init(codes, (uint32) TYPEALIGN(4, routine->code_size(type->dimensions)), false);
+		if (parameters_size > 0)
+			page_array_init(parameters, (uint32) TYPEALIGN(4, parameters_size), false);
+	}
+}
+
+void
+index_meta_init(Relation index, const IndexType *type, IndexMethod method, QuantizerKind quantizer,
+				IndexMeta *meta)
+{
 	if (method == INDEX_METHOD_IVF && type->vector_type->to_floats == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("access method \"%s\" does not support type %s",
@@ -38,25 +55,15 @@ index_meta_init(Relation index, const IndexType *type, IndexMethod method, Quant
 	meta->magic = STORAGE_MAGIC;
 	meta->format_version = STORAGE_FORMAT_VERSION;
 	meta->method = (uint16) method;
-	meta->dimensions = dimensions;
+	meta->dimensions = type->dimensions;
 	meta->element_type = (uint16) type->vector_type->kind;
 	meta->metric = (uint16) type->metric;
-	meta->quantizer = (uint16) quantizer;
 	meta->layout_version = 1;
 	meta->ordinals_per_code = 1;
 	meta->free_head = INVALID_ORDINAL;
 
 	page_array_init(&meta->arrays[PAGE_ARRAY_VECTORS], type->vector_size, false);
-	if (quantizer != QUANTIZER_NONE)
-	{
-		size_t parameters = routine->parameters_size(dimensions);
-
-		page_array_init(&meta->arrays[PAGE_ARRAY_CODES],
-						(uint32) TYPEALIGN(4, routine->code_size(dimensions)), false);
-		if (parameters > 0)
-			page_array_init(&meta->arrays[PAGE_ARRAY_PARAMETERS], (uint32) TYPEALIGN(4, parameters),
-							false);
-	}
+	index_meta_set_quantizer(type, quantizer, meta);
 }
 
 void

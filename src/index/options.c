@@ -15,8 +15,6 @@
 
 /* Below this a vector is so short that the code's own header would be most of the code. */
 #define QUANTIZER_AUTO_MIN_DIMENSIONS 4
-/* From here on 4 bits a dimension tell near vectors apart; below, errors of few dimensions add up. */
-#define RABITQ_AUTO_MIN_DIMENSIONS 96
 
 static relopt_enum_elt_def storage_names[] = {
 	{"buffer_pool", STORAGE_BUFFER_POOL},
@@ -105,15 +103,20 @@ index_warmup_option(Relation index)
 	return (WarmupKind) get_options(index)->warmup;
 }
 
+bool
+index_quantizer_is_auto(Relation index)
+{
+	return get_options(index)->quantizer == OPTION_UNSET;
+}
+
 QuantizerKind
-index_quantizer_option(Relation index, uint32 dimensions, bool quantizable)
+index_quantizer_option(Relation index, uint32 dimensions, bool quantizable, uint32 default_bits)
 {
 	const IndexOptions *options = get_options(index);
 
 	if (options->quantizer == QUANTIZER_RABITQ_1)
-		return quantizer_rabitq_kind(options->bits != BITS_AUTO
-										 ? (uint32) options->bits
-										 : index_rabitq_bits_default(dimensions));
+		return quantizer_rabitq_kind(options->bits != BITS_AUTO ? (uint32) options->bits
+																: default_bits);
 	if (options->quantizer != OPTION_UNSET)
 		return (QuantizerKind) options->quantizer;
 	return quantizable ? index_quantizer_default(dimensions) : QUANTIZER_NONE;
@@ -123,13 +126,6 @@ uint32
 index_bits_option(Relation index)
 {
 	return (uint32) get_options(index)->bits;
-}
-
-/* quantizer = rabitq without bits. */
-uint32
-index_rabitq_bits_default(uint32 dimensions)
-{
-	return dimensions < RABITQ_AUTO_MIN_DIMENSIONS ? 8 : 4;
 }
 
 /*

@@ -173,15 +173,12 @@ ivf_quantizer_option(Relation index, const IndexType *type)
 {
 	/* "flat" says that lists hold vectors as they are, so auto does not make codes there. */
 	bool quantizable = type->vector_type->quantizable && !ivf_is_flat(index);
-	const IvfOptions *options = (const IvfOptions *) index->rd_options;
-	QuantizerKind kind = index_quantizer_option(index, type->dimensions, quantizable);
-	bool is_auto = options == NULL || options->common.quantizer < 0;
+	uint32 bits = default_bits(type->dimensions);
+	QuantizerKind kind = index_quantizer_option(index, type->dimensions, quantizable, bits);
 
-	if (is_auto && kind != QUANTIZER_NONE && type->metric != DISTANCE_L1 &&
+	if (index_quantizer_is_auto(index) && kind != QUANTIZER_NONE && type->metric != DISTANCE_L1 &&
 		type->dimensions >= AUTO_RABITQ_MIN_DIMENSIONS)
-		return quantizer_rabitq_kind(default_bits(type->dimensions));
-	if (quantizer_is_rabitq(kind) && index_bits_option(index) == 0)
-		return quantizer_rabitq_kind(default_bits(type->dimensions));
+		return quantizer_rabitq_kind(bits);
 	return kind;
 }
 

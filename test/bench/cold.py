@@ -2,7 +2,6 @@
 
 The first queries are timed one after another: the first of all, and all together.
 """
-import os
 import statistics
 
 from configurations import setting
@@ -11,21 +10,13 @@ from server import client, psql, restart, restart_cold
 
 QUERIES = 100
 ROUNDS = int(setting("COLD_ROUNDS", 2))
-
-
-def first_queries(data):
-    """A file with the first queries alone."""
-    path = os.path.join(os.environ["WORK"], f"{data.name}.first{os.path.splitext(data.query)[1]}")
-    row_size = 4 + data.dimensions * (1 if data.query.endswith(".bvecs") else 4)
-    with open(data.query, "rb") as queries, open(path, "wb") as first:
-        first.write(queries.read(QUERIES * row_size))
-    return path
+WARMUPS = setting("COLD_WARMUPS", "none prefetch").split()
 
 
 def measure_cold(data, builds, configs, efforts, target=0.95):
-    queries = first_queries(data)
+    queries = data.first_queries(QUERIES)
     cases = [(config, warmup) for config in configs
-             for warmup in (("none", "prefetch") if config.extension == "vectorstore" else (None,))]
+             for warmup in (WARMUPS if config.extension == "vectorstore" else (None,))]
     samples = {case: [] for case in cases}
     for config in configs:
         efforts.at(config, target)

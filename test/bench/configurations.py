@@ -126,10 +126,10 @@ OF_PART = {
 
 # What the tables of the documentation compare (TABLE=...).
 OF_TABLE = {
-    "quantizers": "hnsw/none/mmap hnsw/sq8/mmap hnsw/rabitq+bits=8/mmap hnsw/rabitq+bits=4/mmap "
-                  "hnsw/rabitq+bits=2/mmap hnsw/rabitq+bits=1/mmap hnsw/rabitq+codes=edges/mmap pgvector",
-    "codes": "hnsw/sq8/mmap hnsw/sq8/buffer_pool hnsw/rabitq/mmap hnsw/rabitq/buffer_pool "
-             "hnsw/rabitq+codes=edges/mmap hnsw/rabitq+codes=edges/buffer_pool pgvector",
+    "quantizers": "hnsw/none/mmap hnsw/sq8/mmap hnsw/rabitq+bits=4/mmap hnsw/rabitq+bits=2/mmap "
+                  "hnsw/rabitq+bits=1/mmap hnsw/rabitq+codes=edges/mmap pgvector",
+    "codes": "hnsw/rabitq/mmap hnsw/rabitq/buffer_pool hnsw/rabitq+codes=edges/mmap "
+             "hnsw/rabitq+codes=edges/buffer_pool pgvector",
 }
 
 

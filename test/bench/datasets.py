@@ -22,20 +22,33 @@ class DataSet:
             fail(f"there is no metric \"{metric}\"")
         self.name = name
         self.base = base
-        self.query = query
         self.metric = metric
         self.opclass, self.operator = METRICS[metric]
         with open(base, "rb") as file:
             self.dimensions = struct.unpack("<i", file.read(4))[0]
-        row_size = 4 + self.dimensions * (1 if base.endswith(".bvecs") else 4)
-        self.file_rows = os.path.getsize(base) // row_size
+        self.file_rows = os.path.getsize(base) // self.row_size(base)
+        self.query = query
+        if setting("QUERIES", ""):
+            self.query = self.first_queries(int(setting("QUERIES", 0)))
         limit = rows or int(setting("ROWS", 0))
         self.rows = min(self.file_rows, limit) if limit else self.file_rows
         self.truth = truth if truth and self.rows == self.file_rows else self.computed_truth()
 
-    def computed_truth(self):
+    def row_size(self, path):
+        return 4 + self.dimensions * (1 if path.endswith(".bvecs") else 4)
+
+    def first_queries(self, count):
+        """A file with the first queries alone."""
         path = os.path.join(os.environ["WORK"],
-                            f"{self.name}.{self.rows}.{self.metric}.gt.ivecs")
+                            f"{self.name}.first{count}{os.path.splitext(self.query)[1]}")
+        with open(self.query, "rb") as queries, open(path, "wb") as first:
+            first.write(queries.read(count * self.row_size(self.query)))
+        return path
+
+    def computed_truth(self):
+        queries = os.path.getsize(self.query) // self.row_size(self.query)
+        path = os.path.join(os.environ["WORK"],
+                            f"{self.name}.{self.rows}.{queries}.{self.metric}.gt.ivecs")
         if not os.path.exists(path):
             print(f"{self.name}: computing the exact neighbors", flush=True)
             client("truth", self.base, self.rows, self.query, self.metric, TRUTH_LENGTH, path + ".new")

@@ -196,20 +196,24 @@ def writes_table(found):
         if not some:
             continue
         rows, recalls = [], []
+        vacuumed = any("vacuum_s" in figures for figures in some.values())
         for name, figures in some.items():
             base = some.get(peer) if name != peer else None
             rows.append([name, *(number(figures[key]) + (factor(figures[key], base[key]) if base else "")
                                  for key, _ in columns),
-                         number(figures["wal_bytes_per_row"]),
-                         number(figures["vacuum_s"])
+                         number(figures["wal_bytes_per_row"])])
+            if not vacuumed:
+                continue
+            rows[-1] += [number(figures["vacuum_s"])
                          + (factor(base["vacuum_s"], figures["vacuum_s"]) if base else ""),
-                         megabytes(figures["vacuum_wal_bytes"])])
+                         megabytes(figures["vacuum_wal_bytes"])]
             recalls.append([name, *(f"{figures[f'recall_{when}_{effort}']:.4f}"
                                     for effort in writes["efforts"][kind]
                                     for when in ("before", "after"))])
         text += table([f"inserts a second into {writes['rows']:,} rows", *(title for _, title in columns),
-                       "WAL bytes a row", "vacuum of 10 % s", "its WAL MB"], rows)
-        text += table(["recall@10 around the vacuum",
+                       "WAL bytes a row", *(["vacuum of 10 % s", "its WAL MB"] if vacuumed else [])],
+                      rows)
+        text += [] if not vacuumed else table(["recall@10 around the vacuum",
                        *(f"{when}, {EFFORT_OF_KIND[kind]} {effort}" for effort in writes["efforts"][kind]
                          for when in ("before", "after"))], recalls)
     return text

@@ -166,6 +166,8 @@ def measure_writes(data, configs):
     for config in configs:
         figures[config.name] = {key: statistics.median(values)
                                 for key, values in samples[config.name].items()}
+        if setting("WRITES", "") == "inserts":
+            continue
         figures[config.name].update(writes.vacuum(config))
         print(f"{data.name}: vacuum of {config.name}: {figures[config.name]['vacuum_s']:.1f} s",
               flush=True)
