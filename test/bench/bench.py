@@ -48,6 +48,7 @@ class Results:
                 self.content = json.load(file)
         self.content.update(machine())
         self.content["table"] = setting("TABLE", None)
+        self.content["note"] = setting("NOTE", None)
         commands = self.content.setdefault("commands", [])
         if os.environ["COMMAND"] not in commands:
             commands.append(os.environ["COMMAND"])

@@ -131,7 +131,8 @@ TABLES = {"quantizers": quantizers, "codes": codes}
 
 def markdown(results, full):
     name = results["table"]
+    note = [results["note"], ""] if results.get("note") else []
     return "\n".join([
-        f"Measured on {results['date']} on {results['processors']} processors ({results['processor']}) with "
-        f"{', '.join(f'`{command}`' for command in results['commands'])}.", "",
+        f"Measured on {results['date']} on {results['processors']} processors ({results['processor']}) with",
+        "", *(f"    {command}" for command in results["commands"]), "", *note,
         *TABLES[name](results, full)])
