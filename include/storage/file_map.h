@@ -6,7 +6,8 @@
  * A backend keeps one FileMap for each relation file (keyed by the whole
  * relation file locator, since numbers are reused).  A segment is mapped once,
  * at its full length; blocks that are not settled are never touched, so growth
- * of the file needs nothing.  Maps are MADV_RANDOM.  Files are opened read-write
+ * of the file needs nothing.  Maps are MADV_RANDOM but for what walks read (see
+ * storage/cold_read.c).  Files are opened read-write
  * (an overlayfs serves a stale lower file to read-only openers for ever) and
  * closed at once.
  *
@@ -30,7 +31,13 @@ typedef struct FileMap
 	int segment_count;	   /* length of segments[] */
 	const char **segments; /* base address of each 1 GB segment, NULL = not mapped yet */
 	int use_count;		   /* scans that hold it */
-						   /* further fields are file_map.c's own */
+
+	/* storage/cold_read.c: kept from scan to scan */
+	uint32
+		advised_blocks; /* data blocks of the index when the kernel was last advised; 0 = never */
+	uint32 calm_walks;	/* in a row that read nothing from disk */
+	bool cold;			/* walks ask for pages ahead */
+						/* further fields are file_map.c's own */
 } FileMap;
 
 /* The map of the index's main fork; counted.  No segment is mapped yet, perhaps. */
@@ -79,8 +86,17 @@ extern void file_map_count_bytes(Relation index, uint64 *mapped, uint64 *residen
  */
 extern int file_map_count_resident(FileMap *map, const BlockNumber *blocks, int count);
 
-/* Ask the kernel for the pages of a range of the map (MADV_WILLNEED); never fails. */
-extern void file_map_prefetch(FileMap *map, BlockNumber block, uint32 blocks);
+/*
+ * Ask the kernel for the pages of `bytes` bytes from `offset` in a block on (MADV_WILLNEED), up to the
+ * segment's end; never fails.
+ */
+extern void file_map_prefetch(FileMap *map, BlockNumber block, uint32 offset, size_t bytes);
+
+/*
+ * Have the kernel keep those pages of a range that are in use (it reads around a miss, then).  Maps the
+ * range's segments: the file must have them.
+ */
+extern void file_map_advise_recency(FileMap *map, BlockNumber first, BlockNumber count);
 
 /*
  * Bring blocks [first, first + count) into the page cache and into this process's page tables, in

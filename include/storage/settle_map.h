@@ -44,8 +44,8 @@ typedef struct SettleView
 	bool trust_build;		 /* stamp 0 is settled */
 	XLogRecPtr base_stamp;
 	bool live;
-	bool replays; /* WAL is replayed: pages change in ways that no writer does */
-	uint32 pin_count;					  /* pages that may be kept pinned, at least 1 */
+	bool replays;	  /* WAL is replayed: pages change in ways that no writer does */
+	uint32 pin_count; /* pages that may be kept pinned, at least 1 */
 	Buffer map_buffers[SETTLE_VIEW_PINS]; /* settle map page p in place p % pin_count */
 	uint32 group_count;
 	uint8 *verdicts; /* per group, two bits: unknown, settled, unsettled */

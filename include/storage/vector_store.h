@@ -93,8 +93,10 @@ typedef struct StorageReader
 	uint32 looks;		   /* so far */
 	char *scratch;		   /* copies of this batch's slots */
 	Size scratch_size;
-	bool cold;		/* the last batch that was timed waited for the disk */
-	uint32 batches; /* read so far */
+	bool cold;		   /* what walks read is asked for ahead (storage/cold_read.c) */
+	bool rerank_cold;  /* and so are raw vectors that are read beside codes */
+	uint32 batches;	   /* read so far */
+	uint64 disk_reads; /* of this process, when the walk began */
 } StorageReader;
 
 /*
@@ -179,15 +181,22 @@ storage_reader_run(StorageReader *reader, MappedReadSection section, void *argum
 }
 
 /*
- * Fetch a batch and run the section that reads it.  Batches are timed now and then; as long as they
- * wait for the disk, each one's pages are asked for together before the first is read.
+ * Around a walk: the stretch of a search that reads lists and codes, without the re-ranking.  Tells
+ * whether the next one asks for pages ahead (storage/cold_read.c).
+ */
+extern void storage_walk_begin(StorageReader *reader);
+extern void storage_walk_end(StorageReader *reader);
+
+/*
+ * Fetch a batch and run the section that reads it.  As long as batches wait for the disk, each one's
+ * pages are asked for together before the first is read.
  */
 extern void
 storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
 				   const void **slots, MappedReadSection section, void *argument);
 
 /*
- * The timing of a batch that is read in another way: whether this one is timed, and when it began;
+ * The timing of a batch of what a walk reads, in another way: whether this one is timed, and when it began;
  * its end, if it is.  To be read by storage_read_batch() as long as reader->cold.
  */
 extern bool storage_batch_begin(StorageReader *reader, instr_time *start);

@@ -163,17 +163,11 @@ consider_found(HnswSearch *search, bool keep_discarded)
  * points alone, and only where one of the first has no rows: they are what is discarded first.
  */
 static void
-walk(HnswSearch *search, int level, uint32 ef)
+walk_codes(HnswSearch *search, int level, uint32 ef)
 {
 	HnswHop *hop = &search->hop;
 	Beam *beam = &search->beam;
 	bool keep_discarded = search->keep_discarded && level == 0;
-
-	if (search->edges != NULL)
-	{
-		hnsw_search_edges_walk(search, level, ef);
-		return;
-	}
 
 	Assert(ef <= search->result_capacity);
 	if (!keep_discarded)
@@ -225,6 +219,17 @@ walk(HnswSearch *search, int level, uint32 ef)
 		search->results[i] = beam_key_candidate(beam->keys[i]);
 	if (!keep_discarded)
 		search->discarded_count = 0;
+}
+
+static void
+walk(HnswSearch *search, int level, uint32 ef)
+{
+	storage_walk_begin(search->reader);
+	if (search->edges != NULL)
+		hnsw_search_edges_walk(search, level, ef);
+	else
+		walk_codes(search, level, ef);
+	storage_walk_end(search->reader);
 }
 
 /* From a node to the nearest one of a level that is reached by ever nearer ones. */

@@ -176,6 +176,7 @@ scan_lists(IvfSearch *search)
 {
 	uint32 extent_limit = ivf_meta(search->reader->meta)->extent_count;
 
+	storage_walk_begin(search->reader);
 	for (uint32 i = 0; i < search->scanned_count; i++)
 	{
 		uint32 list = search->scanned[i].ordinal;
@@ -196,7 +197,7 @@ scan_lists(IvfSearch *search)
 
 			CHECK_FOR_INTERRUPTS();
 			ivf_read_extent(search->reader, slot, list, &extent);
-			if (seen++ > 0)
+			if (seen++ > 0 || i == 0)
 				prefetch_slots(search, &extent, 0);
 			scan_extent(search, &extent, search->scanned[i].distance);
 			slot = extent.next;
@@ -214,6 +215,7 @@ scan_lists(IvfSearch *search)
 			}
 		}
 	}
+	storage_walk_end(search->reader);
 	storage_reader_release_pins(search->reader);
 }
 

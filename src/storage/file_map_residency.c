@@ -2,7 +2,7 @@
  * storage/file_map_residency.c
  *		Which pages of a mapped file are in memory, and bringing them there.
  *
- * The map that searches use is MADV_RANDOM, so that a miss reads one page; the
+ * The map that searches use is MADV_RANDOM in part, so that a miss reads one page; the
  * same advice makes reading everything through it eighty times as slow as the
  * disk.  Populating therefore goes through a second map of the segment, without
  * that advice, and touches the searches' own map afterwards, when all is in the
@@ -187,19 +187,31 @@ file_map_unlock(FileMap *map)
 }
 
 void
-file_map_prefetch(FileMap *map, BlockNumber block, uint32 blocks)
+file_map_prefetch(FileMap *map, BlockNumber block, uint32 offset, size_t bytes)
 {
-	while (blocks > 0)
+	uint32 segment = block / RELSEG_SIZE;
+	size_t at = (size_t) (block % RELSEG_SIZE) * BLCKSZ + offset;
+	size_t from = TYPEALIGN_DOWN(page_size(), at);
+	size_t to = Min(at + bytes, FILE_MAP_SEGMENT_BYTES);
+
+	/* A hint must not fail, so it doesn't map what isn't mapped. */
+	if ((int) segment < map->segment_count && map->segments[segment] != NULL)
+		(void) madvise(unconstify(char *, map->segments[segment]) + from, to - from, MADV_WILLNEED);
+}
+
+void
+file_map_advise_recency(FileMap *map, BlockNumber first, BlockNumber count)
+{
+	while (count > 0)
 	{
 		SegmentRange range;
-		BlockNumber in_segment = first_segment_range(block, blocks, &range);
+		BlockNumber in_segment = first_segment_range(first, count, &range);
 
-		/* A hint must not fail, so it doesn't map what isn't mapped. */
-		if ((int) range.segment < map->segment_count && map->segments[range.segment] != NULL)
-			(void) madvise(unconstify(char *, map->segments[range.segment]) + range.from,
-						   range.to - range.from, MADV_WILLNEED);
-		block += in_segment;
-		blocks -= in_segment;
+		(void) file_map_page(map, first);
+		(void) madvise(unconstify(char *, map->segments[range.segment]) + range.from,
+					   range.to - range.from, MADV_NORMAL);
+		first += in_segment;
+		count -= in_segment;
 	}
 }
 

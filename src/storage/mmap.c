@@ -227,12 +227,13 @@ mmap_prefetch(StorageReader *reader, PageArrayId array_id, const uint32 *ordinal
 	{
 		SlotPlace place = page_array_place(array, ordinals[i]);
 		BlockNumber first = storage_block_of_data_block(place.data_block);
-		uint32 blocks =
-			(place.offset + array->slot_size + STORAGE_PAYLOAD_SIZE - 1) / STORAGE_PAYLOAD_SIZE;
+		uint32 page_ends = (place.offset + array->slot_size - 1) / STORAGE_PAYLOAD_SIZE;
 
 		/* A settle map page in between is one page too few or too many: a hint is a hint. */
 		if (settle_view_is_settled(&reader->settle, place.data_block))
-			file_map_prefetch(reader->map, first, blocks);
+			file_map_prefetch(reader->map, first, STORAGE_PAYLOAD_OFFSET + place.offset,
+							  array->slot_size +
+								  (Size) page_ends * (BLCKSZ - STORAGE_PAYLOAD_SIZE));
 		else
 			buffer_pool_store.prefetch(reader, array_id, &ordinals[i], 1);
 	}

@@ -12,17 +12,12 @@
 
 #include "access/xlog.h"
 #include "miscadmin.h"
-#include "portability/instr_time.h"
 #include "storage/buffer_peek.h"
+#include "storage/cold_read.h"
 #include "storage/pin_cache.h"
 #include "storage/vector_store.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-
-/* A warm batch takes a few microseconds, one that waits for the fastest disk more than this */
-#define COLD_BATCH_US 60
-/* Of warm batches every so many is timed: a look at the clock costs as much as a distance */
-#define WARM_BATCHES_PER_TIMING 8
 
 const VectorStoreRoutine *
 vector_store_routine(StorageKind kind)
@@ -118,6 +113,7 @@ storage_reader_begin(Relation index, StorageKind wanted, Snapshot snapshot)
 	reader->store =
 		vector_store_routine(storage_effective_kind(index, wanted, snapshot, &reader->reason));
 	reader->store->begin(reader);
+	cold_read_begin(reader);
 
 	MemoryContextSwitchTo(outer);
 	return reader;
@@ -206,79 +202,6 @@ storage_fetch_run_singly(StorageReader *reader, PageArrayId array, uint32 first,
 	reader->store->fetch(reader, array, ordinals, count, slots);
 }
 
-bool
-storage_batch_begin(StorageReader *reader, instr_time *start)
-{
-	bool timed = reader->cold || reader->batches % WARM_BATCHES_PER_TIMING == 0;
-
-	reader->batches++;
-	if (timed)
-		INSTR_TIME_SET_CURRENT(*start);
-	return timed;
-}
-
-void
-storage_batch_end(StorageReader *reader, instr_time start)
-{
-	instr_time elapsed;
-
-	INSTR_TIME_SET_CURRENT(elapsed);
-	INSTR_TIME_SUBTRACT(elapsed, start);
-	reader->cold = INSTR_TIME_GET_MICROSEC(elapsed) > COLD_BATCH_US;
-}
-
-void
-storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
-				   const void **slots, MappedReadSection section, void *argument)
-{
-	instr_time start;
-	bool timed;
-
-	if (reader->cold && count > 1)
-		reader->store->prefetch(reader, array, ordinals, count);
-	timed = storage_batch_begin(reader, &start);
-	storage_fetch(reader, array, ordinals, count, slots);
-	storage_reader_run(reader, section, argument);
-	if (timed)
-		storage_batch_end(reader, start);
-}
-
-void
-storage_read_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 count,
-				 const void **slots, MappedReadSection section, void *argument)
-{
-	instr_time start;
-	bool timed = storage_batch_begin(reader, &start);
-
-	reader->store->fetch_run(reader, array, first, count, slots);
-	storage_reader_run(reader, section, argument);
-	if (timed)
-		storage_batch_end(reader, start);
-}
-
-void
-storage_prefetch_run(StorageReader *reader, PageArrayId array_id, uint32 first, uint32 count)
-{
-	const PageArrayMeta *array = &reader->meta->arrays[array_id];
-	uint32 step = Max(array->slots_per_page, 1);
-	uint32 ordinals[STORAGE_MAX_BATCH];
-	uint32 batch = 0;
-
-	/* One slot of each page, and the last one */
-	for (uint32 at = 0; at < count; at += step)
-	{
-		ordinals[batch++] = first + at;
-		if (batch == STORAGE_MAX_BATCH)
-		{
-			reader->store->prefetch(reader, array_id, ordinals, batch);
-			batch = 0;
-		}
-	}
-	if (count > 0)
-		ordinals[batch++] = first + count - 1;
-	reader->store->prefetch(reader, array_id, ordinals, batch);
-}
-
 /* A copy of one slot in a mapped-read section */
 typedef struct SlotCopy
 {
@@ -305,6 +228,9 @@ copy_mapped(StorageReader *reader, const PageArrayMeta *array, uint32 ordinal, S
 	if (place.first < array->slot_size || ordinal >= reader->mapped_limit ||
 		!settle_view_is_settled(&reader->settle, place.data_block))
 		return false;
+	if (reader->cold)
+		file_map_prefetch(reader->map, storage_block_of_data_block(place.data_block),
+						  STORAGE_PAYLOAD_OFFSET + place.offset, size);
 	copy.from = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
 				STORAGE_PAYLOAD_OFFSET + place.offset;
 	copy.to = slot;
