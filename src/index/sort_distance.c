@@ -11,7 +11,7 @@
  *   is that too, for the planner leaves out a SubqueryScan that does nothing, and adds columns for
  *   its own use to nodes that compute columns alone;
  * - between that output and the scan there are only nodes that pass columns through without looking
- *   at them (Limit, LockRows).
+ *   at them (Limit without WITH TIES, LockRows).
  *
  * Everything else stays: a distance that is selected, that a join, an aggregate, a Sort or a
  * Merge Append above the scan reads, or that a data-modifying statement gets.  The operators are
@@ -57,7 +57,12 @@ static IndexScan *
 scan_below(Plan *plan)
 {
 	while (plan != NULL && (IsA(plan, Limit) || IsA(plan, LockRows)))
+	{
+		/* WITH TIES: the Limit compares sort columns */
+		if (IsA(plan, Limit) && ((Limit *) plan)->limitOption != LIMIT_OPTION_COUNT)
+			return NULL;
 		plan = outerPlan(plan);
+	}
 	if (plan == NULL || !IsA(plan, IndexScan))
 		return NULL;
 	return (IndexScan *) plan;

@@ -48,6 +48,8 @@ SELECT skips($$SELECT id FROM (SELECT id, v <-> '[1,2,3]' AS distance FROM sort_
 SELECT skips($$SELECT sum(distance) FROM (SELECT v <-> '[1,2,3]' AS distance FROM sort_distance ORDER BY 1 LIMIT 3) n$$);
 SELECT skips($$SELECT id, rank() OVER (ORDER BY v <-> '[1,2,3]') FROM sort_distance LIMIT 3$$);
 SELECT skips($$SELECT id FROM sort_distance ORDER BY v <-> '[1,2,3]', id LIMIT 3$$);
+SELECT skips($$SELECT id FROM sort_distance ORDER BY v <-> '[1,2,3]' FETCH FIRST 3 ROWS WITH TIES$$);
+SELECT count(*) FROM (SELECT id FROM sort_distance ORDER BY v <-> '[1,2,3]' FETCH FIRST 1 ROW WITH TIES) n;
 SELECT skips($$SELECT DISTINCT v <-> '[1,2,3]' FROM sort_distance LIMIT 3$$);
 CREATE TABLE sort_distance_parts (id int, part int NOT NULL, v vector(3)) PARTITION BY LIST (part);
 CREATE TABLE sort_distance_part0 PARTITION OF sort_distance_parts FOR VALUES IN (0);
