@@ -99,30 +99,44 @@ def row_of(found, part, name, **conditions):
                  and all(row[key] in values for key, values in conditions.items())), None)
 
 
-def code_rows(found):
-    """Of one set: each index in each storage, warm, in limited memory, cold, and written."""
-    efforts = found.get("writes", {}).get("configs", {})
-    for config in found["configs"]:
-        name, build = config["name"], found["builds"][config["build"]]
-        memory = row_of(found, "memory", name)
-        cold = row_of(found, "cold", name, warmup=COLD_WARMUP)
-        written = efforts.get(name, {})
-        yield [name, *(speed_cell(found, name, target) for target in (0.95, 0.99)),
-               number(memory["qps"]) if memory else "",
-               number(cold["total_us"] / 1000) if cold else "",
-               number(written.get("rows_per_s_1_on")), number(written.get("rows_per_s_1_off")),
-               number(written.get("wal_bytes_per_row")),
-               number(build["build_s"]), megabytes(build["index_bytes"])]
+def code_columns(found):
+    """Of one set: what there is to tell of an index, and how its cell is made."""
+    shares = {row["share_percent"] for row in found.get("memory", {}).get("rows", ())}
+    writes = found.get("writes", {}).get("configs", {})
+
+    def written(key):
+        return lambda config: number(writes.get(config["name"], {}).get(key))
+
+    def build(config):
+        return found["builds"][config["build"]]
+
+    def memory(config):
+        row = row_of(found, "memory", config["name"])
+        return number(row["qps"]) if row else ""
+
+    def cold(config):
+        row = row_of(found, "cold", config["name"], warmup=COLD_WARMUP)
+        return number(row["total_us"] / 1000) if row else ""
+
+    return {
+        "µs of processor at recall 0.95": lambda config: time_cell(found, config["name"], 0.95),
+        "at 0.99": lambda config: time_cell(found, config["name"], 0.99),
+        **({f"QPS in {max(shares)} % of pgvector's memory": memory} if shares else {}),
+        **({"100 cold queries, ms": cold} if "cold" in found else {}),
+        **({"inserts a second": written("rows_per_s_1_on"), "with commit off": written("rows_per_s_1_off"),
+            "WAL bytes a row": written("wal_bytes_per_row")} if writes else {}),
+        "build s": lambda config: number(build(config)["build_s"]),
+        "MB": lambda config: megabytes(build(config)["index_bytes"]),
+    }
 
 
 def codes(results, full):
     text = []
-    for (name, found), title in zip(results["sets"].items(), titles(results)):
-        shares = {row["share_percent"] for row in found.get("memory", {}).get("rows", ())}
-        text += table([title, "QPS at recall 0.95", "at 0.99",
-                       f"in {'/'.join(map(str, sorted(shares)))} % of pgvector's size",
-                       "100 cold queries, ms", "inserts a second", "commit off", "WAL bytes a row",
-                       "build s", "MB"], list(code_rows(found)))
+    for found, title in zip(results["sets"].values(), titles(results)):
+        columns = code_columns(found)
+        text += table([title, *columns],
+                      [[config["name"], *(cell(config) for cell in columns.values())]
+                       for config in found["configs"]])
     return text
 
 
