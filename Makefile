@@ -11,7 +11,7 @@ export PG_CONFIG
 
 # Targets of ours that must run before PGXS can be read (or that it would define itself).
 OWN_GOALS := help setup demo bench fuzz lint format \
-	check check-unit check-fuzz check-regress check-isolation check-tap check-clients
+	check check-unit check-unit-arm64 check-fuzz check-regress check-isolation check-tap check-clients
 BUILD_GOALS := $(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all))
 
 ifneq ($(BUILD_GOALS),)
@@ -66,6 +66,7 @@ help:
 #: make demo            build, start a throwaway server, index real vectors in both storages, compare
 #: make check           every test on throwaway servers; the last line counts them
 #: make check-unit      distance kernels and quantizers outside of the server (SANITIZE=1: with ASan and UBSan)
+#: make check-unit-arm64  the same for 64-bit ARM, in an emulator; not part of make check
 #: make check-fuzz      every function of the types on 200,000 inputs by chance, with ASan and UBSan
 #: make fuzz            the same on 10,000,000 inputs (INPUTS=n, SEED=n)
 #: make check-regress   the SQL surface (TESTS="a b" for some)
@@ -85,7 +86,7 @@ setup:
 check:
 	@test/check.sh unit fuzz regress isolation tap clients
 
-check-unit check-fuzz check-regress check-isolation check-tap check-clients:
+check-unit check-unit-arm64 check-fuzz check-regress check-isolation check-tap check-clients:
 	@test/check.sh $(@:check-%=%)
 
 fuzz:

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Installs what the named purposes need and the machine has not:
 #
-#   setup.sh [build] [check] [clients] [bench] [bench-sift] [bench-text] [lint]
+#   setup.sh [build] [check] [clients] [arm64] [bench] [bench-sift] [bench-text] [lint]
 #
 # Looks first, by command and by file, and leaves the machine alone when nothing is missing, so it
 # costs nothing on a prepared machine and needs no network there.  Installs by apt-get (Debian and
 # Ubuntu; the server version is the distribution's, unless one is installed already), with sudo when
 # not root.  On other systems it says what is missing and fails.
 #
-# What only the tests of clients need (drivers, node, java), and the libraries that the benchmark compares
-# with, are installed where that can be done; it says what is missing where not, and succeeds: those
-# tests and comparisons are left out.
+# What only the tests of clients need (drivers, node, java) or those of ARM (a cross compiler, an emulator),
+# and the libraries that the benchmark compares with, are installed where that can be done; it says what is
+# missing where not, and succeeds: those tests and comparisons are left out.
 set -euo pipefail
 
 missing=()
@@ -96,6 +96,11 @@ for purpose in "$@"; do
 			[ -e /usr/share/java/postgresql.jar ] || wanted+=(libpostgresql-jdbc-java)
 			want_command java default-jre-headless
 			command -v javac >/dev/null 2>&1 || want_command ecj ecj
+			;;
+		arm64)
+			want_command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+			want_file /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross
+			want_command qemu-aarch64 qemu-user
 			;;
 		bench)
 			need_command python3 python3

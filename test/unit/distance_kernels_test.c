@@ -13,7 +13,9 @@
 #include "distance/distance.h"
 #include "reference.h"
 
+#ifndef LENGTH_ALL
 #define LENGTH_ALL 4100 /* all lengths up to here, and LENGTH_MAX */
+#endif
 #define LENGTH_MAX 16000
 #define COUNT_MAX  70
 
