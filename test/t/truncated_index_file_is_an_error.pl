@@ -129,7 +129,7 @@ for (1 .. 1000)
 	last if crashes() > 0;
 	select(undef, undef, undef, 0.1);
 }
-like(slurp_file($node->logfile), qr/server process \(PID $pid\) was terminated by signal 7/,
+like(slurp_file($node->logfile), qr/\(PID $pid\) was terminated by signal 7/,
 	'a SIGBUS that was sent kills the process');
 wait_for_server($node);
 is(postmaster_start(), $start, 'the postmaster has recovered');
