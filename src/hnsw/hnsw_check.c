@@ -11,7 +11,7 @@
  *		   not there twice; its vector can be an index's, and its code is that
  *		   vector's, or the codes beside the edges are the neighbors'; a node is
  *		   followed, if at all, by a continuation with an equal vector that follows
- *		   no other
+ *		   no other (but for one that nothing leads to)
  *		5. the rows in the index are those of the table
  *
  * What is legitimate though odd: EMPTY and RESERVED ordinals (left by failed
@@ -52,11 +52,12 @@ typedef struct HnswCheck
 	RowCheck *rows; /* in step 5 */
 } HnswCheck;
 
-/* What is remembered of a node: the state in three bits, the level in five, and two flags */
+/* What is remembered of a node: the state in three bits, the level in five, and three flags */
 #define NODE_STATE(bits)	 ((HnswNodeState) ((bits) &7))
 #define NODE_LEVEL(bits)	 (((bits) >> 3) & 31)
 #define NODE_IS_CONTINUATION 0x100
 #define NODE_FOLLOWS_ANOTHER 0x200
+#define NODE_IS_LED_TO		 0x400 /* by the `next` of some node */
 
 StaticAssertDecl(HNSW_MAX_LEVEL <= 32, "a level must fit five bits");
 
@@ -201,10 +202,13 @@ check_node(HnswCheck *check, uint32 ordinal, const HnswNode *node)
 		check_ids(check, ordinal, 0, node->count, node->neighbors);
 	check_tids(check, ordinal, node);
 
-	check->nodes[ordinal] =
+	check->nodes[ordinal] |=
 		(uint16) (node->state | (node->level << 3) |
 				  ((node->flags & HNSW_NODE_CONTINUATION) != 0 ? NODE_IS_CONTINUATION : 0));
 	check->state_counts[node->state]++;
+	if ((node->state == HNSW_NODE_LIVE || node->state == HNSW_NODE_DEAD) &&
+		node->next < check->meta->ordinal_count)
+		check->nodes[node->next] |= NODE_IS_LED_TO;
 }
 
 /* Step 3 */
@@ -294,6 +298,12 @@ check_next(HnswCheck *check, uint32 ordinal, uint32 next)
 	HnswNodeState state;
 
 	if (next == INVALID_ORDINAL)
+		return;
+	/*
+	 * An insert that failed between two writes leaves a continuation that nothing leads to.  The chain
+	 * goes on without it, so that what followed it may follow another one by now, or be freed.
+	 */
+	if ((check->nodes[ordinal] & (NODE_IS_CONTINUATION | NODE_IS_LED_TO)) == NODE_IS_CONTINUATION)
 		return;
 	if (next >= check->meta->ordinal_count || next == ordinal)
 		fail(check, "Node %u is followed by node %u of %u.", ordinal, next,

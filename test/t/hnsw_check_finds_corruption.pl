@@ -57,6 +57,18 @@ my ($chained) = grep { substr($bytes, node_at($_), 1) eq "\x01" && substr($bytes
   0 .. $ordinals - 1;
 ok(defined $chained, 'with a continuation');
 
+# ---------------------------------------------------------------- what a failed insert leaves is none
+
+# The chain of thirty rows: its first node, and two continuations
+my ($first) = grep { substr($bytes, node_at($_), 1) eq "\x01"
+	  && substr($bytes, node_at($_) + $node_flags, 1) eq "\x00"
+	  && u32(node_at($_) + $node_next) != 0xFFFFFFFF } 0 .. $ordinals - 1;
+my $unlinked = u32(node_at($first) + $node_next);
+my $last = u32(node_at($unlinked) + $node_next);
+isnt($last, 0xFFFFFFFF, 'a chain of three nodes');
+is_sound('a continuation that was written and not linked to',
+	sub { set_u32(node_at($first) + $node_next, $last); });
+
 is_found('a neighbor that does not exist',
 	sub { set_u32(node_at($live) + $node_neighbors, $ordinals); },
 	qr/Node $live has neighbor $ordinals on level 0, but there are $ordinals nodes/);

@@ -7,6 +7,7 @@
 #   start_with_bytes()        starts the server on a file of these bytes
 #   is_found(WHAT, DAMAGE, MESSAGE)   one test: vectorstore_index_check finds a damage, a function
 #                             that changes $bytes, and says so
+#   is_sound(WHAT, CHANGE)    it finds nothing wrong after a change
 #
 # Page formats: include/storage/page.h, include/storage/metapage.h.
 package IndexFile;
@@ -23,7 +24,7 @@ use VectorstoreTest;
 our @EXPORT = qw(
   $bytes $block_size $payload %meta_at $array_meta_size
   without_checksums new_damaged_cluster
-  open_index_file keep_index_file read_pristine start_with_bytes is_found crashes
+  open_index_file keep_index_file read_pristine start_with_bytes is_found is_sound crashes
   u8 u16 u32 set_u8 set_u16 set_u32 meta blocks_of slot
 );
 
@@ -102,6 +103,20 @@ sub is_found
 	my ($status, undef, $errors) =
 	  $node->psql('postgres', "SELECT vectorstore_index_check('items_index')");
 	ok($status != 0 && $errors =~ $message, $what) or diag("status $status: $errors");
+	$node->stop('immediate');
+	return;
+}
+
+# The same change is none to complain of.
+sub is_sound
+{
+	my ($what, $change) = @_;
+	read_pristine();
+	$change->();
+	start_with_bytes();
+	my ($status, undef, $errors) =
+	  $node->psql('postgres', "SELECT vectorstore_index_check('items_index')");
+	is($status, 0, $what) or diag($errors);
 	$node->stop('immediate');
 	return;
 }
