@@ -93,7 +93,14 @@ hnsw_select_neighbors(const IndexType *type, const Candidate *candidates,
 }
 
 /*
- * The same for a list that keeps what it has: `chosen_vectors` are the vectors of its `kept` members,
+ * Of `count` candidates the one that Algorithm 4 leaves out of a list of count - 1: the furthest that
+ * it discards, or the furthest of all where it discards none.  Only what decides that is measured.
+ */
+extern uint32 hnsw_find_dropped(HnswMeasure measure, void *argument, const Candidate *candidates,
+								const void *const *slots, uint32 count);
+
+/*
+ * Choosing for a list that keeps what it has: `chosen_vectors` are the vectors of its `kept` members,
  * with room for `max`; writes the indexes of those candidates that make it up to `max`, and returns
  * their number.
  */

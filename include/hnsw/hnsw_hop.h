@@ -19,6 +19,9 @@
 #include "index/visited_set.h"
 #include "storage/mapped_array.h"
 
+/* Most nodes of one hop (hnsw_hop_together) */
+#define HNSW_HOP_NODES 3
+
 typedef struct HnswHop
 {
 	StorageReader *reader;
@@ -43,6 +46,7 @@ typedef struct HnswHop
 
 	/* What it found */
 	uint8 state; /* of the node */
+	uint8 flags;
 	uint32 next; /* with an equal vector */
 	uint32 count;
 	uint32 *ordinals;
@@ -54,6 +58,14 @@ extern void hnsw_hop_begin(HnswHop *hop, StorageReader *reader, const IndexQuery
 
 /* Read the node's list of a level.  The visited set must have room for 2m more. */
 extern void hnsw_hop(HnswHop *hop, uint32 ordinal, int level, VisitedSet *visited);
+
+/*
+ * The same for several nodes at once, so that the cache misses of one overlap with those of the others;
+ * only where hop->by_looks.  `linkable` tells of each whether it is LIVE and starts its chain.  The
+ * visited set must have room for 2m of each.
+ */
+extern void hnsw_hop_together(HnswHop *hop, const uint32 *nodes, uint32 count, int level,
+							  VisitedSet *visited, bool *linkable);
 
 /* Ask for a node that a hop may read soon. */
 extern void hnsw_hop_touch(HnswHop *hop, uint32 ordinal);

@@ -7,6 +7,7 @@
 #define HNSW_HNSW_LINK_H
 
 #include "hnsw/hnsw_node.h"
+#include "index/beam.h"
 
 /* Room to choose a list in; one for each insert or vacuum. */
 typedef struct HnswLinker
@@ -16,11 +17,21 @@ typedef struct HnswLinker
 	uint16 m;
 	MemoryContext context;
 	void *base; /* one stored vector */
+	/*
+	 * What is compared: codes where the quantizer measures one from another (then code_query has room
+	 * for one of them), vectors elsewhere.
+	 */
+	PageArrayId array;
+	const QuantizerRoutine *quantizer;
+	const void *parameters;
+	QuantizerQuery *code_query;
 	/* `capacity` of each */
-	const void **slots;	   /* vectors of the candidates */
+	const void **slots;	   /* of the candidates */
 	const void **pointers; /* the same, sorted */
+	float *distances;
 	Candidate *candidates;
 	uint32 *order;
+	Beam sorted; /* where they are sorted */
 	uint32 capacity;
 } HnswLinker;
 
@@ -28,12 +39,18 @@ typedef struct HnswLinker
 extern void hnsw_linker_begin(HnswLinker *linker, StorageReader *reader);
 
 /*
- * Of `count` candidates choose at most `max` neighbors for the vector `base` (NULL: of node
- * `base_ordinal`), by exact distances and Algorithm 4.  Candidates are distinct, are not the base
- * and are copied; `chosen` gets ordinals, nearest first.
+ * Of `count` candidates choose at most `max` neighbors for node `base`, by Algorithm 4.  Candidates
+ * are distinct and are not the base; `chosen` gets ordinals, nearest first.
  */
-extern uint32 hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
-								 const uint32 *ordinals, uint32 count, uint32 max, uint32 *chosen);
+extern uint32 hnsw_linker_choose(HnswLinker *linker, uint32 base, const uint32 *ordinals,
+								 uint32 count, uint32 max, uint32 *chosen);
+
+/*
+ * The same of candidates that a search has found and measured, nearest first: by its own distances
+ * where the linker compares codes, by exact ones elsewhere.
+ */
+extern uint32 hnsw_linker_choose_found(HnswLinker *linker, const Candidate *found, uint32 count,
+									   uint32 max, uint32 *chosen);
 
 /*
  * Complete a list of node `base_ordinal` that has lost members: the first `kept` of the `count`

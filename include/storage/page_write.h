@@ -53,6 +53,9 @@ extern void page_write_finish(PageWrite *write);
 /* Drop the changes (so does the next page_write_begin, after an error). */
 extern void page_write_abort(PageWrite *write);
 
+/* An index was built, maybe in a file that was truncated: what is known of stamps may be wrong. */
+extern void page_write_forget_stamps(void);
+
 /* Log a new settle map page (growth of the file). */
 extern void page_write_new_settle_map(Relation index, BlockNumber block);
 

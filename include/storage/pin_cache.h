@@ -29,6 +29,9 @@ extern Buffer pin_cache_get(PinCache *cache, PageArrayId array, uint32 data_bloc
 extern void pin_cache_get_batch(PinCache *cache, PageArrayId array, const uint32 *data_blocks,
 								uint32 count, Buffer *buffers);
 
+/* ReadBuffer(), by way of the buffer that held the block last: a pin of the caller's own. */
+extern Buffer pin_cache_read_buffer(Relation index, BlockNumber block);
+
 /* The buffer that held the block when this backend used it last; InvalidBuffer = unknown. */
 extern Buffer pin_cache_recent(PinCache *cache, uint32 data_block);
 
@@ -58,6 +61,9 @@ extern bool pin_cache_may_look(const PinCache *cache);
 /* Find the buffers of at most STORAGE_MAX_BATCH blocks; pins are kept as by pin_cache_get_batch(). */
 extern void pin_cache_look_batch(PinCache *cache, PageArrayId array, const uint32 *data_blocks,
 								 uint32 count, PageLook *looks);
+
+/* Ask for what a look at this buffer reads first. */
+extern void pin_cache_touch_header(Buffer buffer);
 
 /* Whether what was read since is what was wanted. */
 extern bool pin_cache_looks_held(PinCache *cache, const PageLook *looks, uint32 count);

@@ -38,6 +38,14 @@ slot_looks_held(StorageReader *reader, const SlotLooks *looks)
 	return looks->count == 0 || pin_cache_looks_held(reader->pins, looks->looks, looks->count);
 }
 
+/*
+ * storage_read_batch() by looks, where they are allowed.  The section may run twice: what it leaves the
+ * second time counts.
+ */
+extern void
+slot_look_read(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
+			   const void **slots, MappedReadSection section, void *argument);
+
 /* Copy the first bytes of a slot; false where that has to be done otherwise. */
 extern bool
 slot_look_copy(StorageReader *reader, PageArrayId array, uint32 ordinal, uint32 bytes, void *copy);

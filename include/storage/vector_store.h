@@ -119,6 +119,8 @@ extern void storage_reader_set_advisory(StorageReader *reader);
 extern void storage_reader_slot_written(StorageReader *reader, PageArrayId array, uint32 ordinal);
 /* Takes a new look at metapage and settle map; for a rescan. */
 extern void storage_reader_refresh(StorageReader *reader);
+/* Learn of ordinals and runs that were added since, without a new look at what is settled. */
+extern void storage_reader_learn_growth(StorageReader *reader);
 extern void storage_reader_release_pins(StorageReader *reader);
 extern void storage_reader_end(StorageReader *reader);
 

@@ -160,6 +160,73 @@ hnsw_select_neighbors_filled(HnswMeasure measure, void *argument, const Candidat
 	return chosen_count;
 }
 
+/* Which of its candidates Algorithm 4 discards, as far as that is known */
+typedef enum Fate
+{
+	UNKNOWN = 0,
+	CHOSEN,
+	DISCARDED
+} Fate;
+
+typedef struct Selection
+{
+	HnswMeasure measure;
+	void *argument;
+	const Candidate *candidates;
+	const void *const *slots;
+	uint8 fates[2 * HNSW_MAX_M + 1];
+} Selection;
+
+/* Nearer candidates that one is compared with at once, nearest first: most are discarded by the first */
+#define DISCARD_CHUNK 8
+
+/*
+ * Whether a nearer candidate that is chosen is nearer to this one than the base is.  The recursion is
+ * as deep as the list is long, at most.
+ */
+static bool
+is_discarded(Selection *selection, uint32 at)
+{
+	float distance = selection->candidates[at].distance;
+
+	if (selection->fates[at] != UNKNOWN)
+		return selection->fates[at] == DISCARDED;
+	for (uint32 first = 0; first < at; first += DISCARD_CHUNK)
+	{
+		uint32 count = Min(at - first, DISCARD_CHUNK);
+		float distances[DISCARD_CHUNK];
+
+		selection->measure(selection->argument, selection->slots[at], selection->slots + first,
+						   count, distances);
+		for (uint32 i = 0; i < count; i++)
+		{
+			if (distances[i] < distance && !is_discarded(selection, first + i))
+			{
+				selection->fates[at] = DISCARDED;
+				return true;
+			}
+		}
+	}
+	selection->fates[at] = CHOSEN;
+	return false;
+}
+
+uint32
+hnsw_find_dropped(HnswMeasure measure, void *argument, const Candidate *candidates,
+				  const void *const *slots, uint32 count)
+{
+	Selection selection = {
+		.measure = measure, .argument = argument, .candidates = candidates, .slots = slots};
+
+	Assert(count > 0 && count <= 2 * HNSW_MAX_M + 1);
+	for (uint32 at = count - 1; at > 0; at--)
+	{
+		if (is_discarded(&selection, at))
+			return at;
+	}
+	return count - 1;
+}
+
 uint32
 hnsw_extend_neighbors(const IndexType *type, const Candidate *candidates,
 					  const void *const *vectors, uint32 count, const void **chosen_vectors,

@@ -24,7 +24,7 @@ hnsw_hop_begin(HnswHop *hop, StorageReader *reader, const IndexQuery *query)
 {
 	const IndexMeta *meta = reader->meta;
 	uint32 limit = meta->ordinal_count;
-	uint32 most = 2 * (uint32) hnsw_meta(meta)->m;
+	uint32 most = HNSW_HOP_NODES * 2 * (uint32) hnsw_meta(meta)->m;
 
 	hop->reader = reader;
 	hop->query = query;
@@ -129,6 +129,7 @@ hop_in_map(void *argument)
 	if (unlikely(list == NULL))
 		return;
 	hop->state = node->state;
+	hop->flags = node->flags;
 	hop->next = node->next;
 	if (unlikely(hop->next != INVALID_ORDINAL && hop->next >= limit))
 		return;
@@ -175,6 +176,7 @@ look_at_list(HnswHop *hop, HnswSlot *slot, const uint32 **list, uint32 *count)
 		slot->node.level >= HNSW_MAX_LEVEL)
 		return false;
 	hop->state = slot->node.state;
+	hop->flags = slot->node.flags;
 	hop->next = slot->node.next;
 	*list = slot->node.neighbors;
 	*count = slot->node.count;
@@ -212,28 +214,41 @@ measure_slots(void *argument)
 	index_query_compute(hop->query, hop->slots, section->count, hop->distances + section->first);
 }
 
+/* Measure what was found, where it lies. */
 static void
-measure_by_looks(HnswHop *hop, uint32 first, uint32 count)
+measure_by_looks(HnswHop *hop)
 {
-	LookSection section = {.hop = hop, .first = first, .count = count};
-	SlotLooks looks;
+	for (uint32 first = 0; first < hop->count; first += STORAGE_MAX_BATCH)
+	{
+		LookSection section = {
+			.hop = hop, .first = first, .count = Min(hop->count - first, STORAGE_MAX_BATCH)};
 
-	slot_look_batch(hop->reader, PAGE_ARRAY_CODES, hop->ordinals + first, count, hop->slots,
-					&looks);
-	storage_reader_run(hop->reader, measure_slots, &section);
-	if (unlikely(!slot_looks_held(hop->reader, &looks)))
-		hnsw_hop_measure(hop, PAGE_ARRAY_CODES, hop->ordinals + first, count,
-						 hop->distances + first);
+		slot_look_read(hop->reader, PAGE_ARRAY_CODES, hop->ordinals + first, section.count,
+					   hop->slots, measure_slots, &section);
+	}
+}
+
+/* Add those of a list that the walk has not met to what was found. */
+static inline void
+add_new(HnswHop *hop, const uint32 *list, uint32 count)
+{
+	uint32 found = hop->count;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		hop->ordinals[found] = list[i];
+		found += hop->visited == NULL || visited_set_add(hop->visited, list[i]) ? 1 : 0;
+	}
+	hop->count = found;
 }
 
 static bool
-hop_by_looks(HnswHop *hop)
+add_list_by_looks(HnswHop *hop)
 {
 	uint32 limit = hop->reader->meta->ordinal_count;
 	HnswSlot slot;
 	const uint32 *list;
 	uint32 count;
-	uint32 found = 0;
 
 	if (!look_at_list(hop, &slot, &list, &count) ||
 		(hop->next != INVALID_ORDINAL && hop->next >= limit))
@@ -243,36 +258,41 @@ hop_by_looks(HnswHop *hop)
 		if (unlikely(list[i] >= limit))
 			return false;
 	}
-	for (uint32 i = 0; i < count; i++)
-	{
-		hop->ordinals[found] = list[i];
-		found += hop->visited == NULL || visited_set_add(hop->visited, list[i]) ? 1 : 0;
-	}
-	hop->count = found;
-	for (uint32 first = 0; first < found; first += STORAGE_MAX_BATCH)
-		measure_by_looks(hop, first, Min(found - first, STORAGE_MAX_BATCH));
+	add_new(hop, list, count);
 	return true;
+}
+
+static bool
+hop_by_looks(HnswHop *hop)
+{
+	hop->count = 0;
+	if (!add_list_by_looks(hop))
+		return false;
+	measure_by_looks(hop);
+	return true;
+}
+
+static void
+add_list_by_copies(HnswHop *hop)
+{
+	HnswSlot slot;
+	HnswList list;
+
+	hnsw_read_node(hop->reader, hop->ordinal, &slot);
+	hnsw_read_list(hop->reader, hop->ordinal, &slot.node, hop->level, false, &list);
+	hop->state = slot.node.state;
+	hop->flags = slot.node.flags;
+	hop->next = slot.node.next;
+	add_new(hop, list.ids, list.count);
 }
 
 static void
 hop_by_copies(HnswHop *hop)
 {
-	HnswSlot slot;
-	HnswList list;
-	uint32 found = 0;
-
-	hnsw_read_node(hop->reader, hop->ordinal, &slot);
-	hnsw_read_list(hop->reader, hop->ordinal, &slot.node, hop->level, false, &list);
-	hop->state = slot.node.state;
-	hop->next = slot.node.next;
-	for (uint32 i = 0; i < list.count; i++)
-	{
-		if (hop->visited == NULL || visited_set_add(hop->visited, list.ids[i]))
-			hop->ordinals[found++] = list.ids[i];
-	}
-	hop->count = found;
-	if (found > 0)
-		hnsw_hop_measure(hop, hop->query->search_array, hop->ordinals, found, hop->distances);
+	hop->count = 0;
+	add_list_by_copies(hop);
+	if (hop->count > 0)
+		hnsw_hop_measure(hop, hop->query->search_array, hop->ordinals, hop->count, hop->distances);
 }
 
 void
@@ -282,6 +302,17 @@ hnsw_hop_touch(HnswHop *hop, uint32 ordinal)
 		storage_touch(mapped_array_slot(&hop->nodes, ordinal), list_bytes(hop));
 	else if (hop->by_looks && ordinal < hop->reader->meta->ordinal_count)
 		slot_look_touch(hop->reader, HNSW_NODES, ordinal, list_bytes(hop));
+}
+
+/* What has no distance comes last. */
+static inline void
+order_nans(HnswHop *hop)
+{
+	for (uint32 i = 0; i < hop->count; i++)
+	{
+		if (unlikely(isnan(hop->distances[i])))
+			hop->distances[i] = INFINITY;
+	}
 }
 
 void
@@ -307,9 +338,32 @@ hnsw_hop(HnswHop *hop, uint32 ordinal, int level, VisitedSet *visited)
 	}
 	if (unlikely(!hop->done))
 		hop_by_copies(hop);
-	for (uint32 i = 0; i < hop->count; i++)
+	order_nans(hop);
+}
+
+void
+hnsw_hop_together(HnswHop *hop, const uint32 *nodes, uint32 count, int level, VisitedSet *visited,
+				  bool *linkable)
+{
+	instr_time start;
+	bool timed;
+
+	Assert(hop->by_looks && count <= HNSW_HOP_NODES);
+	for (uint32 i = 0; i < count; i++)
+		hnsw_hop_touch(hop, nodes[i]);
+	hop->level = level;
+	hop->visited = visited;
+	hop->count = 0;
+	timed = storage_batch_begin(hop->reader, &start);
+	for (uint32 i = 0; i < count; i++)
 	{
-		if (unlikely(isnan(hop->distances[i])))
-			hop->distances[i] = INFINITY;
+		hop->ordinal = nodes[i];
+		if (hop->reader->cold || !add_list_by_looks(hop))
+			add_list_by_copies(hop);
+		linkable[i] = hop->state == HNSW_NODE_LIVE && (hop->flags & HNSW_NODE_CONTINUATION) == 0;
 	}
+	measure_by_looks(hop);
+	if (timed)
+		storage_batch_end(hop->reader, start);
+	order_nans(hop);
 }

@@ -34,15 +34,17 @@
 #include "hnsw/hnsw_search.h"
 #include "hnsw/hnsw_vector.h"
 #include "index/index_insert.h"
+#include "index/index_meta.h"
+#include "storage/slot_look.h"
 
 /* Nodes of a chain of equal vectors that an insert tries for room */
 #define CHAIN_NODES_TRIED 8
 
-/* Candidates of the new node on one level */
+/* Candidates of the new node on one level, nearest first by the distances of the search */
 typedef struct LevelCandidates
 {
 	uint32 count;
-	uint32 *ordinals;
+	Candidate *found;
 } LevelCandidates;
 
 typedef struct HnswInsert
@@ -74,11 +76,9 @@ find_candidates(HnswInsert *insert, int level)
 
 		hnsw_search_level(search, at, insert->ef_construction);
 		found->count = search->result_count;
-		found->ordinals = palloc(found->count * sizeof(uint32));
-		for (uint32 i = 0; i < found->count; i++)
-			found->ordinals[i] = search->results[i].ordinal;
+		found->found = palloc(found->count * sizeof(Candidate));
+		memcpy(found->found, search->results, found->count * sizeof(Candidate));
 	}
-	hnsw_search_rerank(search);
 }
 
 /* Give the row's TID to a node, if it still is LIVE, still has this vector and has room. */
@@ -141,35 +141,103 @@ add_tid_to_chain(HnswInsert *insert, uint32 head, void *scratch)
 	return false;
 }
 
-/*
- * Step 2.  An equal vector has the distance of the vector to itself, but for rounding.  `*equal` is
- * set to the node with the same vector where there is one but its chain has no room.
- */
-static bool
-join_equal_node(HnswInsert *insert, uint32 *equal)
+/* The search's results whose codes are the new vector's */
+typedef struct EqualCodes
+{
+	const void *slots[STORAGE_MAX_BATCH];
+	const void *code;
+	Size size;
+	uint32 batch; /* results that are compared */
+	bool equal[STORAGE_MAX_BATCH];
+} EqualCodes;
+
+static void
+compare_codes(void *argument)
+{
+	EqualCodes *codes = argument;
+
+	for (uint32 i = 0; i < codes->batch; i++)
+		codes->equal[i] = memcmp(codes->slots[i], codes->code, codes->size) == 0;
+}
+
+/* Those of the search's results that may have the new vector, since equal vectors have equal codes. */
+static uint32
+find_equal_codes(HnswInsert *insert, uint32 *ordinals)
+{
+	StorageReader *reader = insert->reader;
+	const HnswSearch *search = &insert->search;
+	const IndexType *type = insert->type;
+	float *floats = palloc(type->dimensions * sizeof(float));
+	char *code = palloc0(reader->meta->arrays[PAGE_ARRAY_CODES].slot_size);
+	EqualCodes codes = {.code = code, .size = search->query.quantizer->code_size(type->dimensions)};
+	uint32 count = 0;
+
+	search->query.quantizer->encode(index_read_parameters(reader),
+									index_type_as_floats(type, insert->vector, floats),
+									type->dimensions, code);
+	for (uint32 first = 0; first < search->result_count; first += codes.batch)
+	{
+		uint32 batch[STORAGE_MAX_BATCH];
+
+		codes.batch = Min(search->result_count - first, STORAGE_MAX_BATCH);
+		for (uint32 i = 0; i < codes.batch; i++)
+			batch[i] = search->results[first + i].ordinal;
+		slot_look_read(reader, PAGE_ARRAY_CODES, batch, codes.batch, codes.slots, compare_codes,
+					   &codes);
+		for (uint32 i = 0; i < codes.batch; i++)
+		{
+			ordinals[count] = batch[i];
+			count += codes.equal[i] ? 1 : 0;
+		}
+	}
+	pfree(code);
+	pfree(floats);
+	return count;
+}
+
+/* The same by distances: an equal vector has that of the vector to itself, but for rounding. */
+static uint32
+find_equal_distances(HnswInsert *insert, uint32 *ordinals)
 {
 	HnswSearch *search = &insert->search;
 	float self = index_type_distance(insert->type, insert->vector, insert->vector);
 	float tolerance = fabsf(self) * 1e-4f;
-	void *other = palloc(insert->type->vector_size);
+	uint32 count = 0;
 
+	hnsw_search_rerank(search);
 	for (uint32 i = 0; i < search->result_count; i++)
 	{
-		uint32 ordinal = search->results[i].ordinal;
+		if (fabsf(search->results[i].distance - self) <= tolerance)
+			ordinals[count++] = search->results[i].ordinal;
+	}
+	return count;
+}
 
-		if (!(fabsf(search->results[i].distance - self) <= tolerance))
-			continue;
+/*
+ * Step 2.  `*equal` is set to the node with the same vector where there is one but its chain has no
+ * room.
+ */
+static bool
+join_equal_node(HnswInsert *insert, uint32 *equal)
+{
+	uint32 *ordinals = palloc(Max(insert->search.result_count, 1) * sizeof(uint32));
+	void *other = palloc(insert->type->vector_size);
+	uint32 count = insert->search.query.search_array == PAGE_ARRAY_CODES
+					   ? find_equal_codes(insert, ordinals)
+					   : find_equal_distances(insert, ordinals);
 
+	for (uint32 i = 0; i < count; i++)
+	{
 		/*
 		 * From shared buffers: a LIVE node's vector does not change, and no node is freed while
 		 * this insert holds the insert lock, so it can't be another's by the time of add_tid.
 		 */
-		hnsw_read_vector_current(insert->reader, insert->type, ordinal, other);
+		hnsw_read_vector_current(insert->reader, insert->type, ordinals[i], other);
 		if (!index_type_equals(insert->type, other, insert->vector))
 			continue;
-		if (add_tid_to_chain(insert, ordinal, other))
+		if (add_tid_to_chain(insert, ordinals[i], other))
 			return true;
-		*equal = ordinal;
+		*equal = ordinals[i];
 	}
 	return false;
 }
@@ -181,8 +249,8 @@ join_equal_node(HnswInsert *insert, uint32 *equal)
 static bool
 pop_free_node(HnswInsert *insert, uint32 *ordinal, HnswSlot *slot)
 {
-	const IndexMeta *meta = storage_meta_get(insert->index);
-	uint32 head = meta->free_head;
+	uint32 head = insert->reader->meta->free_head;
+	const IndexMeta *meta;
 	SlotPlace place;
 	Buffer node_buffer;
 	Buffer meta_buffer;
@@ -198,7 +266,8 @@ pop_free_node(HnswInsert *insert, uint32 *ordinal, HnswSlot *slot)
 	node_buffer = page_array_lock_block(insert->index, HNSW_NODES, place.data_block, false, &fresh);
 	meta_buffer = storage_meta_read_buffer(insert->index, BUFFER_LOCK_EXCLUSIVE);
 	node = (HnswNode *) (storage_page_payload(BufferGetPage(node_buffer)) + place.offset);
-	if (StorageMetaPageGet(BufferGetPage(meta_buffer))->free_head == head)
+	meta = StorageMetaPageGet(BufferGetPage(meta_buffer));
+	if (meta->free_head == head)
 	{
 		PageWrite write;
 		IndexMeta *changed;
@@ -250,33 +319,14 @@ append_node(HnswInsert *insert, int level, uint32 *ordinal, uint32 *upper)
 
 	for (;;)
 	{
-		const IndexMeta *meta = storage_meta_get(index);
+		Buffer buffer = storage_meta_read_buffer(index, BUFFER_LOCK_EXCLUSIVE);
+		const IndexMeta *meta = StorageMetaPageGet(BufferGetPage(buffer));
 		uint32 ordinals = meta->ordinal_count + 1;
 		uint32 uppers = hnsw_meta(meta)->upper_count + level;
-		Buffer buffer;
-		bool done = false;
+		bool has_codes = meta->arrays[PAGE_ARRAY_CODES].slot_size != 0;
+		bool done = ordinals <= MAX_ORDINAL && uppers <= MAX_ORDINAL && has_room(meta, uppers);
 
-		if (ordinals > MAX_ORDINAL || uppers > MAX_ORDINAL)
-			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							errmsg("index \"%s\" has reached the maximum number of nodes",
-								   RelationGetRelationName(index))));
-		if (!has_room(meta, uppers))
-		{
-			bool has_codes = meta->arrays[PAGE_ARRAY_CODES].slot_size != 0;
-
-			page_array_grow(index, PAGE_ARRAY_VECTORS, ordinals);
-			page_array_grow(index, HNSW_NODES, ordinals);
-			if (has_codes)
-				page_array_grow(index, PAGE_ARRAY_CODES, ordinals);
-			if (level > 0)
-				page_array_grow(index, HNSW_UPPER, uppers);
-			continue;
-		}
-
-		buffer = storage_meta_read_buffer(index, BUFFER_LOCK_EXCLUSIVE);
-		meta = StorageMetaPageGet(BufferGetPage(buffer));
-		uppers = hnsw_meta(meta)->upper_count + level;
-		if (has_room(meta, uppers))
+		if (done)
 		{
 			PageWrite write;
 			IndexMeta *changed;
@@ -287,12 +337,66 @@ append_node(HnswInsert *insert, int level, uint32 *ordinal, uint32 *upper)
 			*upper = hnsw_meta(changed)->upper_count;
 			hnsw_meta(changed)->upper_count += level;
 			page_write_finish(&write);
-			done = true;
 		}
 		UnlockReleaseBuffer(buffer);
 		if (done)
 			return;
+
+		if (ordinals > MAX_ORDINAL || uppers > MAX_ORDINAL)
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("index \"%s\" has reached the maximum number of nodes",
+								   RelationGetRelationName(index))));
+		page_array_grow(index, PAGE_ARRAY_VECTORS, ordinals);
+		page_array_grow(index, HNSW_NODES, ordinals);
+		if (has_codes)
+			page_array_grow(index, PAGE_ARRAY_CODES, ordinals);
+		if (level > 0)
+			page_array_grow(index, HNSW_UPPER, uppers);
 	}
+}
+
+/* Drop candidates that can't be linked to, and the new node itself. */
+static void
+keep_linkable(HnswInsert *insert, LevelCandidates *candidates, int level, uint32 self)
+{
+	/* The results of a walk on level 0 were LIVE when it read them. */
+	bool known = level == 0 && insert->search.edges == NULL;
+	uint32 kept = 0;
+
+	for (uint32 i = 0; i < candidates->count; i++)
+	{
+		uint32 ordinal = candidates->found[i].ordinal;
+		HnswSlot slot;
+
+		if (ordinal == self)
+			continue;
+		if (!known)
+		{
+			hnsw_read_node(insert->reader, ordinal, &slot);
+			if (!hnsw_node_is_linkable(&slot.node, level))
+				continue;
+		}
+		candidates->found[kept++] = candidates->found[i];
+	}
+	candidates->count = kept;
+}
+
+/* Candidates get exact distances, and the order of these. */
+static void
+measure_exactly(HnswInsert *insert, LevelCandidates *candidates)
+{
+	uint32 *ordinals = palloc(Max(candidates->count, 1) * sizeof(uint32));
+	float *distances = palloc(Max(candidates->count, 1) * sizeof(float));
+
+	for (uint32 i = 0; i < candidates->count; i++)
+		ordinals[i] = candidates->found[i].ordinal;
+	hnsw_hop_measure(&insert->search.hop, PAGE_ARRAY_VECTORS, ordinals, candidates->count,
+					 distances);
+	for (uint32 i = 0; i < candidates->count; i++)
+		candidates->found[i].distance = distances[i];
+	candidates_sort(candidates->found, candidates->count);
+	pfree(distances);
+	pfree(ordinals);
 }
 
 /* Neighbors of the new node on one level: chosen among the candidates that are LIVE. */
@@ -300,19 +404,12 @@ static void
 choose_neighbors(HnswInsert *insert, HnswLinker *linker, int level, uint32 self, HnswList *list)
 {
 	LevelCandidates *candidates = &insert->levels[level];
-	uint32 live = 0;
-	HnswSlot slot;
 
-	for (uint32 i = 0; i < candidates->count; i++)
-	{
-		if (candidates->ordinals[i] == self)
-			continue;
-		hnsw_read_node(insert->reader, candidates->ordinals[i], &slot);
-		if (hnsw_node_is_linkable(&slot.node, level))
-			candidates->ordinals[live++] = candidates->ordinals[i];
-	}
-	list->count = hnsw_linker_choose(linker, insert->vector, INVALID_ORDINAL, candidates->ordinals,
-									 live, insert->m, list->ids);
+	keep_linkable(insert, candidates, level, self);
+	if (linker->code_query == NULL && insert->search.query.prepared != NULL)
+		measure_exactly(insert, candidates);
+	list->count = hnsw_linker_choose_found(linker, candidates->found, candidates->count, insert->m,
+										   list->ids);
 }
 
 /*
@@ -372,7 +469,8 @@ write_node(HnswInsert *insert, uint32 ordinal, int level, uint32 upper, const Hn
 static bool
 update_entry(HnswInsert *insert, uint32 ordinal, int level, bool linked)
 {
-	uint32 entry = hnsw_meta(storage_meta_get(insert->index))->entry;
+	const HnswMeta *current = hnsw_meta(storage_meta_get(insert->index));
+	uint32 entry = current->entry;
 	bool entry_is_live = false;
 	Buffer buffer;
 	HnswMeta *meta;
@@ -380,6 +478,8 @@ update_entry(HnswInsert *insert, uint32 ordinal, int level, bool linked)
 
 	/* A vacuum may have made this very node the entry point already. */
 	if (entry == ordinal)
+		return true;
+	if (linked && entry != INVALID_ORDINAL && (uint32) level <= current->entry_level)
 		return true;
 	if (!linked && entry != INVALID_ORDINAL)
 	{
@@ -473,7 +573,7 @@ allocate_node(HnswInsert *insert, int level, uint32 *ordinal, uint32 *upper)
 		append_node(insert, level, ordinal, upper);
 
 	/* The arrays may have grown by runs that the reader does not know. */
-	storage_reader_refresh(insert->reader);
+	storage_reader_learn_growth(insert->reader);
 	return level;
 }
 

@@ -15,84 +15,104 @@
 
 #include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_vector.h"
+#include "index/index_query.h"
 #include "index/index_meta.h"
+#include "storage/slot_look.h"
+
+/* Of a slot that is measured soon; what follows the processor asks for by itself */
+#define TOUCHED_BYTES 512
+
+/* HnswMeasure of what the linker compares */
+static void
+measure(void *argument, const void *from, const void *const *to, uint32 count, float *distances)
+{
+	HnswLinker *linker = argument;
+
+	if (linker->code_query == NULL)
+		index_type_distances(&linker->type, from, to, count, distances);
+	else
+	{
+		linker->quantizer->prepare_code(linker->parameters, linker->type.metric, from,
+										linker->type.dimensions, linker->code_query);
+		linker->quantizer->distances(linker->code_query, to, count, distances);
+	}
+}
 
 void
 hnsw_linker_begin(HnswLinker *linker, StorageReader *reader)
 {
+	const IndexMeta *meta = reader->meta;
+	const QuantizerRoutine *quantizer = index_meta_quantizer(meta);
+
 	memset(linker, 0, sizeof(HnswLinker));
 	linker->context = CurrentMemoryContext;
 	linker->reader = reader;
-	index_meta_type(reader->meta, &linker->type);
-	linker->m = hnsw_meta(reader->meta)->m;
+	index_meta_type(meta, &linker->type);
+	linker->m = hnsw_meta(meta)->m;
 	linker->base = palloc(linker->type.vector_size);
+	linker->array = PAGE_ARRAY_VECTORS;
+	if (meta->arrays[PAGE_ARRAY_CODES].slot_size != 0 && quantizer->prepare_code != NULL &&
+		linker->type.metric != DISTANCE_L1)
+	{
+		linker->array = PAGE_ARRAY_CODES;
+		linker->quantizer = quantizer;
+		linker->parameters = index_read_parameters(reader);
+		linker->code_query = palloc(quantizer->query_size(linker->type.dimensions));
+	}
 }
 
 static void
 reserve(HnswLinker *linker, uint32 count)
 {
+	MemoryContext outer;
+
 	if (count <= linker->capacity)
 		return;
 	if (linker->capacity > 0)
 	{
 		pfree(linker->slots);
 		pfree(linker->pointers);
+		pfree(linker->distances);
 		pfree(linker->candidates);
 		pfree(linker->order);
+		pfree(linker->sorted.keys);
+		pfree(linker->sorted.expanded);
 	}
 	linker->capacity = count;
-	linker->slots = MemoryContextAlloc(linker->context, count * sizeof(void *));
-	linker->pointers = MemoryContextAlloc(linker->context, count * sizeof(void *));
-	linker->candidates = MemoryContextAlloc(linker->context, count * sizeof(Candidate));
-	linker->order = MemoryContextAlloc(linker->context, count * sizeof(uint32));
+	outer = MemoryContextSwitchTo(linker->context);
+	linker->slots = palloc(count * sizeof(void *));
+	linker->pointers = palloc(count * sizeof(void *));
+	linker->distances = palloc(count * sizeof(float));
+	linker->candidates = palloc(count * sizeof(Candidate));
+	linker->order = palloc(count * sizeof(uint32));
+	beam_init(&linker->sorted, count);
+	MemoryContextSwitchTo(outer);
 }
 
 /*
- * Sort the vectors [first, count) by their distance to `base`.  In the candidates that this makes,
- * `ordinal` is their place among the vectors.
+ * Sort the slots [first, count) by their distance to `base`.  In the candidates that this makes,
+ * `ordinal` is their place among the slots.
  */
 static void
-sort_candidates(HnswLinker *linker, const void *base, uint32 first, uint32 count)
+sort_candidates(HnswLinker *linker, HnswMeasure measure_slots, void *argument, const void *base,
+				uint32 first, uint32 count)
 {
-	Candidate *candidates = linker->candidates;
+	Beam *sorted = &linker->sorted;
 
+	measure_slots(argument, base, linker->slots + first, count - first, linker->distances + first);
+	beam_reset(sorted, count - first);
 	for (uint32 i = first; i < count; i++)
 	{
-		candidates[i].ordinal = i;
-		candidates[i].distance = index_type_distance(&linker->type, base, linker->slots[i]);
-		if (isnan(candidates[i].distance))
-			candidates[i].distance = INFINITY;
+		float distance = linker->distances[i];
+		Candidate candidate = {.distance = isnan(distance) ? INFINITY : distance, .ordinal = i};
+
+		(void) beam_insert(sorted, beam_key(candidate));
 	}
-	candidates_sort(candidates + first, count - first);
 	for (uint32 i = first; i < count; i++)
-		linker->pointers[i] = linker->slots[candidates[i].ordinal];
-}
-
-/* A choice that is made where the vectors lie */
-typedef struct Choice
-{
-	HnswLinker *linker;
-	const void *base;
-	const void **slots; /* of the base's vector, if `base` is NULL, and of the candidates */
-	uint32 count;
-	uint32 max;
-	uint32 chosen_count;
-} Choice;
-
-/* Nothing here allocates or fails: it may run on mapped vectors. */
-static void
-make_choice(void *argument)
-{
-	Choice *choice = argument;
-	HnswLinker *linker = choice->linker;
-	const void *base = choice->base == NULL ? choice->slots[0] : choice->base;
-
-	memcpy(linker->slots, choice->slots + (choice->base == NULL ? 1 : 0),
-		   choice->count * sizeof(void *));
-	sort_candidates(linker, base, 0, choice->count);
-	choice->chosen_count =
-		hnsw_select_neighbors(&linker->type, linker->candidates, linker->pointers, choice->count,
-							  choice->max, linker->order);
+	{
+		linker->candidates[i] = beam_key_candidate(sorted->keys[i - first]);
+		linker->pointers[i] = linker->slots[linker->candidates[i].ordinal];
+	}
 }
 
 /* Copies of vectors, freed with what is returned */
@@ -108,41 +128,197 @@ copy_vectors(HnswLinker *linker, const uint32 *ordinals, uint32 count, const voi
 	return vectors;
 }
 
-uint32
-hnsw_linker_choose(HnswLinker *linker, const void *base, uint32 base_ordinal,
-				   const uint32 *ordinals, uint32 count, uint32 max, uint32 *chosen)
+/* Slots that are copied in a section that may be left */
+typedef struct CopySection
 {
-	uint32 all = count + (base == NULL ? 1 : 0);
-	Choice choice = {.linker = linker, .base = base, .count = count, .max = max};
-	uint32 read[STORAGE_MAX_BATCH];
+	const void **slots;
+	uint32 count;
+	Size size;
+	char *copies;
+} CopySection;
+
+static void
+copy_section(void *argument)
+{
+	const CopySection *section = argument;
+
+	for (uint32 i = 0; i < section->count; i++)
+		memcpy(section->copies + i * section->size, section->slots[i], section->size);
+}
+
+/* Copies of what is compared, in the same way */
+static char *
+copy_compared(HnswLinker *linker, const uint32 *ordinals, uint32 count, const void **slots)
+{
+	Size size = linker->reader->meta->arrays[linker->array].slot_size;
 	const void *batch[STORAGE_MAX_BATCH];
+	char *copies;
+
+	if (linker->array == PAGE_ARRAY_VECTORS)
+		return copy_vectors(linker, ordinals, count, slots);
+	copies = MemoryContextAllocHuge(linker->context, Max(count, 1) * size);
+	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
+	{
+		CopySection section = {.slots = batch,
+							   .count = Min(count - first, STORAGE_MAX_BATCH),
+							   .size = size,
+							   .copies = copies + first * size};
+
+		storage_read_batch(linker->reader, linker->array, ordinals + first, section.count, batch,
+						   copy_section, &section);
+	}
+	for (uint32 i = 0; i < count; i++)
+		slots[i] = copies + i * size;
+	return copies;
+}
+
+/* Read what is compared of some nodes, where it lies if that can be, and run a section on it. */
+static void
+read_compared(HnswLinker *linker, const uint32 *ordinals, uint32 count, const void **slots,
+			  MappedReadSection section, void *argument)
+{
+	char *copies;
+
+	if (count <= STORAGE_MAX_BATCH && !linker->type.vector_type->varying)
+	{
+		slot_look_read(linker->reader, linker->array, ordinals, count, slots, section, argument);
+		return;
+	}
+	copies = copy_compared(linker, ordinals, count, slots);
+	section(argument);
+	pfree(copies);
+}
+
+/* A choice that is made where the slots lie: nothing in the sections allocates or fails. */
+typedef struct Choice
+{
+	HnswLinker *linker;
+	const void **slots;
+	uint32 count; /* of candidates */
+	uint32 max;
+	uint32 result; /* how many are chosen, or which is dropped */
+} Choice;
+
+/* Slots that are read soon, all asked for before the first one is measured */
+static void
+touch_slots(const Choice *choice, uint32 count)
+{
+	uint32 bytes =
+		Min(choice->linker->reader->meta->arrays[choice->linker->array].slot_size, TOUCHED_BYTES);
+
+	for (uint32 i = 0; !choice->linker->type.vector_type->varying && i < count; i++)
+		storage_touch(choice->slots[i], bytes);
+}
+
+/* Algorithm 4 for the node of the first slot */
+static void
+choose_section(void *argument)
+{
+	Choice *choice = argument;
+	HnswLinker *linker = choice->linker;
+
+	touch_slots(choice, choice->count + 1);
+	memcpy(linker->slots, choice->slots + 1, choice->count * sizeof(void *));
+	sort_candidates(linker, measure, linker, choice->slots[0], 0, choice->count);
+	choice->result =
+		hnsw_select_neighbors_filled(measure, linker, linker->candidates, linker->pointers,
+									 choice->count, choice->max, choice->max, linker->order);
+}
+
+/* The same of candidates whose distances are known, in their order */
+static void
+choose_found_section(void *argument)
+{
+	Choice *choice = argument;
+	HnswLinker *linker = choice->linker;
+
+	touch_slots(choice, choice->count);
+	choice->result =
+		hnsw_select_neighbors_filled(measure, linker, linker->candidates, choice->slots,
+									 choice->count, choice->max, choice->max, linker->order);
+}
+
+/* The one that Algorithm 4 leaves out for the node of the first slot */
+static void
+drop_section(void *argument)
+{
+	Choice *choice = argument;
+	HnswLinker *linker = choice->linker;
+
+	touch_slots(choice, choice->count + 1);
+	memcpy(linker->slots, choice->slots + 1, choice->count * sizeof(void *));
+	sort_candidates(linker, measure, linker, choice->slots[0], 0, choice->count);
+	choice->result =
+		hnsw_find_dropped(measure, linker, linker->candidates, linker->pointers, choice->count);
+}
+
+uint32
+hnsw_linker_choose(HnswLinker *linker, uint32 base, const uint32 *ordinals, uint32 count,
+				   uint32 max, uint32 *chosen)
+{
+	Choice choice = {.linker = linker, .count = count, .max = max};
+	uint32 *read;
 
 	if (count == 0)
 		return 0;
 	reserve(linker, count);
-	if (all <= STORAGE_MAX_BATCH && !linker->type.vector_type->varying)
-	{
-		read[0] = base_ordinal;
-		memcpy(read + (all - count), ordinals, count * sizeof(uint32));
-		choice.slots = batch;
-		storage_read_batch(linker->reader, PAGE_ARRAY_VECTORS, read, all, batch, make_choice,
-						   &choice);
-	}
-	else
-	{
-		char *vectors;
-
-		if (base == NULL)
-			hnsw_read_vectors(linker->reader, &linker->type, &base_ordinal, 1, linker->base);
-		choice.base = base == NULL ? linker->base : base;
-		choice.slots = linker->pointers;
-		vectors = copy_vectors(linker, ordinals, count, choice.slots);
-		make_choice(&choice);
-		pfree(vectors);
-	}
-	for (uint32 i = 0; i < choice.chosen_count; i++)
+	read = palloc((count + 1) * sizeof(uint32));
+	read[0] = base;
+	memcpy(read + 1, ordinals, count * sizeof(uint32));
+	choice.slots = palloc((count + 1) * sizeof(void *));
+	read_compared(linker, read, count + 1, choice.slots, choose_section, &choice);
+	for (uint32 i = 0; i < choice.result; i++)
 		chosen[i] = ordinals[linker->candidates[linker->order[i]].ordinal];
-	return choice.chosen_count;
+	pfree(choice.slots);
+	pfree(read);
+	return choice.result;
+}
+
+uint32
+hnsw_linker_choose_found(HnswLinker *linker, const Candidate *found, uint32 count, uint32 max,
+						 uint32 *chosen)
+{
+	Choice choice = {.linker = linker, .count = count, .max = max};
+	uint32 *ordinals;
+
+	if (count == 0)
+		return 0;
+	reserve(linker, count);
+	ordinals = palloc(count * sizeof(uint32));
+	for (uint32 i = 0; i < count; i++)
+		ordinals[i] = found[i].ordinal;
+	memcpy(linker->candidates, found, count * sizeof(Candidate));
+	choice.slots = linker->slots;
+	read_compared(linker, ordinals, count, choice.slots, choose_found_section, &choice);
+	for (uint32 i = 0; i < choice.result; i++)
+		chosen[i] = ordinals[linker->order[i]];
+	pfree(ordinals);
+	return choice.result;
+}
+
+/*
+ * Which of a full list and one more Algorithm 4 leaves out of the neighbors of `base`.  The others go
+ * to `kept`, nearest first.
+ */
+static uint32
+drop_one(HnswLinker *linker, uint32 base, const uint32 *ordinals, uint32 count, HnswList *kept)
+{
+	Choice choice = {.linker = linker, .count = count};
+	uint32 read[2 * HNSW_MAX_M + 2];
+	const void *slots[2 * HNSW_MAX_M + 2];
+
+	reserve(linker, count);
+	read[0] = base;
+	memcpy(read + 1, ordinals, count * sizeof(uint32));
+	choice.slots = slots;
+	read_compared(linker, read, count + 1, slots, drop_section, &choice);
+	kept->count = 0;
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (i != choice.result)
+			kept->ids[kept->count++] = ordinals[linker->candidates[i].ordinal];
+	}
+	return ordinals[linker->candidates[choice.result].ordinal];
 }
 
 uint32
@@ -161,7 +337,7 @@ hnsw_linker_complete(HnswLinker *linker, uint32 base_ordinal, const uint32 *ordi
 	hnsw_read_vectors(linker->reader, &linker->type, &base_ordinal, 1, linker->base);
 	vectors = copy_vectors(linker, ordinals, count, linker->slots);
 	memcpy(chosen_vectors, linker->slots, kept * sizeof(void *));
-	sort_candidates(linker, linker->base, kept, count);
+	sort_candidates(linker, hnsw_measure_vectors, &linker->type, linker->base, kept, count);
 	added = hnsw_extend_neighbors(&linker->type, linker->candidates + kept, linker->pointers + kept,
 								  count - kept, chosen_vectors, kept, max, linker->order);
 	for (uint32 i = 0; i < added; i++)
@@ -199,63 +375,59 @@ is_reached_otherwise(HnswLinker *linker, uint32 ordinal, uint32 from, int level)
 }
 
 /*
- * Put a node into a full list, in the place of the furthest one that is reached otherwise and is not
- * `keep`; false where there is none.
+ * The furthest one of a list, nearest first, that is reached otherwise and is not `keep`;
+ * INVALID_ORDINAL where there is none.
  */
-static bool
-replace_redundant(HnswLinker *linker, uint32 from, int level, uint32 ordinal, uint32 keep,
-				  HnswList *list)
+static uint32
+find_redundant(HnswLinker *linker, uint32 from, int level, uint32 keep, const HnswList *list)
 {
 	for (uint32 at = list->count; at-- > 0;)
 	{
 		if (list->ids[at] != keep && is_reached_otherwise(linker, list->ids[at], from, level))
-		{
-			list->ids[at] = ordinal;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The one that `list` has and `chosen`, which is as long, has not; INVALID_ORDINAL if there is none. */
-static uint32
-find_dropped(const HnswList *list, const HnswList *chosen)
-{
-	for (uint32 i = 0; i < list->count; i++)
-	{
-		if (!hnsw_list_contains(chosen, list->ids[i]))
-			return list->ids[i];
+			return list->ids[at];
 	}
 	return INVALID_ORDINAL;
 }
 
 /*
- * Choose the neighbors of `from`, whose list is full, among these and `to`; false where `to` is not
- * among them.
+ * Give `to` the place of another one in a full list of `from`, in `chosen`; false where it gets
+ * none.
  */
 static bool
 choose_with(HnswLinker *linker, uint32 from, uint32 to, int level, HnswLinkForce force,
 			const HnswList *list, HnswList *chosen)
 {
 	uint32 candidates[2 * HNSW_MAX_M + 1];
+	HnswList kept;
 	uint32 dropped;
 
 	memcpy(candidates, list->ids, list->count * sizeof(uint32));
 	candidates[list->count] = to;
-	chosen->count = hnsw_linker_choose(linker, NULL, from, candidates, list->count + 1, list->count,
-									   chosen->ids);
-	if (!hnsw_list_contains(chosen, to))
+	dropped = drop_one(linker, from, candidates, list->count + 1, &kept);
+	if (dropped == to)
 	{
-		if (force == HNSW_LINK_IN_ANY_CASE)
-			chosen->ids[chosen->count - 1] = to;
-		return force == HNSW_LINK_IN_ANY_CASE ||
-			   (force == HNSW_LINK_FOR_REDUNDANT &&
-				replace_redundant(linker, from, level, to, INVALID_ORDINAL, chosen));
+		if (force == HNSW_LINK_IF_CHOSEN)
+			return false;
+		dropped = force == HNSW_LINK_IN_ANY_CASE
+					  ? kept.ids[kept.count - 1]
+					  : find_redundant(linker, from, level, INVALID_ORDINAL, &kept);
+		if (dropped == INVALID_ORDINAL)
+			return false;
+	}
+	else if (!is_reached_otherwise(linker, dropped, from, level))
+	{
+		uint32 redundant = find_redundant(linker, from, level, to, &kept);
+
+		if (redundant != INVALID_ORDINAL)
+			dropped = redundant;
 	}
 
-	dropped = find_dropped(list, chosen);
-	if (dropped != INVALID_ORDINAL && !is_reached_otherwise(linker, dropped, from, level))
-		(void) replace_redundant(linker, from, level, dropped, to, chosen);
+	*chosen = *list;
+	for (uint32 i = 0; i < list->count; i++)
+	{
+		if (list->ids[i] == dropped)
+			chosen->ids[i] = to;
+	}
 	return true;
 }
 

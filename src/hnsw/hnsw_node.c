@@ -222,6 +222,9 @@ put_list(const HnswList *to, uint32 count, uint32 *ids, const ListCodes *codes, 
 	bool stays[2 * HNSW_MAX_M] = {false};
 	uint32 next = 0;
 
+	/* Most of them are in their places. */
+	for (uint32 i = 0; i < Min(count, to->count); i++)
+		stays[i] = placed[i] = ids[i] == to->ids[i];
 	for (uint32 i = 0; i < Min(count, to->count); i++)
 	{
 		for (uint32 j = 0; j < to->count && !stays[i]; j++)

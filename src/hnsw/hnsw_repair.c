@@ -194,8 +194,8 @@ choose_list(Repair *repair, uint32 ordinal, int level, const HnswList *list, Hns
 		replacement->count = hnsw_linker_complete(&repair->linker, ordinal, candidates, linkable,
 												  count, max, replacement->ids);
 	else
-		replacement->count = hnsw_linker_choose(&repair->linker, NULL, ordinal, candidates, count,
-												max, replacement->ids);
+		replacement->count =
+			hnsw_linker_choose(&repair->linker, ordinal, candidates, count, max, replacement->ids);
 }
 
 /* Give a live node a list without dead neighbors on a level. */
@@ -390,8 +390,8 @@ link_lost_nodes(Repair *repair)
 			uint32 count = search_candidates(repair, ordinal, 0, candidates);
 			HnswList found;
 
-			found.count = hnsw_linker_choose(&repair->linker, NULL, ordinal, candidates, count,
-											 vacuum->m, found.ids);
+			found.count = hnsw_linker_choose(&repair->linker, ordinal, candidates, count, vacuum->m,
+											 found.ids);
 			if (!hnsw_replace_list(reader, ordinal, &slot.node, 0, &list, &found))
 				continue;
 			list = found;

@@ -145,6 +145,17 @@ replace_dead(HnswSearch *search, uint32 at, bool keep_discarded)
 		(void) beam_insert(&search->beam, beam_key(take_nearest_discarded(search, keep_discarded)));
 }
 
+/*
+ * Whether the node of the last hop may be a result.  A search that wants neighbors meets one that
+ * continues a chain only by an edge to what its ordinal was before.
+ */
+static inline bool
+is_result(const HnswSearch *search)
+{
+	return search->hop.state == HNSW_NODE_LIVE &&
+		   (search->follow_chains || (search->hop.flags & HNSW_NODE_CONTINUATION) == 0);
+}
+
 /* Take in what the last hop has found. */
 static void
 consider_found(HnswSearch *search, bool keep_discarded)
@@ -158,24 +169,66 @@ consider_found(HnswSearch *search, bool keep_discarded)
 	search->met_count += hop->count;
 }
 
+/* Take a node out of the beam that is no result. */
+static void
+remove_node(HnswSearch *search, uint64 key)
+{
+	Beam *beam = &search->beam;
+
+	for (uint32 at = 0; at < beam->count; at++)
+	{
+		if (beam->keys[at] == key)
+		{
+			replace_dead(search, at, false);
+			break;
+		}
+	}
+}
+
 /*
- * Algorithm 2, from results that are sorted and visited.  Those beyond the first `ef` could be entry
- * points alone, and only where one of the first has no rows: they are what is discarded first.
+ * The walk of a search that wants neighbors, in an index that is changed: some nodes at a time.  Most
+ * of those that the beam holds are visited anyway, and it is their cache misses that take the time.
  */
 static void
-walk_codes(HnswSearch *search, int level, uint32 ef)
+walk_together(HnswSearch *search, int level)
+{
+	Beam *beam = &search->beam;
+
+	for (;;)
+	{
+		uint32 nodes[HNSW_HOP_NODES];
+		uint64 keys[HNSW_HOP_NODES];
+		bool linkable[HNSW_HOP_NODES];
+		uint32 count = 0;
+
+		for (uint32 at = beam_next(beam, beam->cursor); at < beam->count && count < HNSW_HOP_NODES;
+			 at = beam_next(beam, at + 1))
+		{
+			keys[count] = beam->keys[at];
+			nodes[count++] = beam_key_ordinal(beam->keys[at]);
+			beam->expanded[at] = 1;
+			beam->cursor = at + 1;
+		}
+		if (count == 0)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		visited_set_reserve(&search->visited, HNSW_HOP_NODES * 2 * search->hop.m);
+		hnsw_hop_together(&search->hop, nodes, count, level, &search->visited, linkable);
+		for (uint32 i = 0; level == 0 && i < count; i++)
+		{
+			if (unlikely(!linkable[i]))
+				remove_node(search, keys[i]);
+		}
+		consider_found(search, false);
+	}
+}
+
+/* The walk node by node */
+static void
+walk_singly(HnswSearch *search, int level, bool keep_discarded)
 {
 	HnswHop *hop = &search->hop;
 	Beam *beam = &search->beam;
-	bool keep_discarded = search->keep_discarded && level == 0;
-
-	Assert(ef <= search->result_capacity);
-	if (!keep_discarded)
-		search->discarded_count = 0;
-	reserve_discarded(search, search->result_count);
-	beam_reset(beam, ef);
-	for (uint32 i = 0; i < search->result_count; i++)
-		consider(search, search->results[i], keep_discarded);
 
 	for (;;)
 	{
@@ -197,7 +250,7 @@ walk_codes(HnswSearch *search, int level, uint32 ef)
 
 		visited_set_reserve(&search->visited, 2 * hop->m + 1);
 		hnsw_hop(hop, beam_key_ordinal(key), level, &search->visited);
-		if (unlikely(hop->state != HNSW_NODE_LIVE) && level == 0)
+		if (unlikely(!is_result(search)) && level == 0)
 			replace_dead(search, at, keep_discarded);
 
 		/* The next node with an equal vector is as far away; upper levels have none. */
@@ -213,6 +266,31 @@ walk_codes(HnswSearch *search, int level, uint32 ef)
 		}
 		consider_found(search, keep_discarded);
 	}
+}
+
+/*
+ * Algorithm 2, from results that are sorted and visited.  Those beyond the first `ef` could be entry
+ * points alone, and only where one of the first has no rows: they are what is discarded first.
+ */
+static void
+walk_codes(HnswSearch *search, int level, uint32 ef)
+{
+	HnswHop *hop = &search->hop;
+	Beam *beam = &search->beam;
+	bool keep_discarded = search->keep_discarded && level == 0;
+
+	Assert(ef <= search->result_capacity);
+	if (!keep_discarded)
+		search->discarded_count = 0;
+	reserve_discarded(search, search->result_count);
+	beam_reset(beam, ef);
+	for (uint32 i = 0; i < search->result_count; i++)
+		consider(search, search->results[i], keep_discarded);
+
+	if (hop->by_looks && !search->follow_chains && !keep_discarded)
+		walk_together(search, level);
+	else
+		walk_singly(search, level, keep_discarded);
 
 	search->result_count = beam->count;
 	for (uint32 i = 0; i < beam->count; i++)

@@ -7,6 +7,7 @@
 
 #include "index/index_build.h"
 #include "index/options.h"
+#include "storage/page_write.h"
 #include "storage/warmup.h"
 
 IndexBuildResult *
@@ -21,6 +22,7 @@ index_build_finish(Relation index, double heap_rows, double indexed_rows)
 	if (index->rd_amcache != NULL)
 		pfree(index->rd_amcache);
 	index->rd_amcache = NULL;
+	page_write_forget_stamps();
 
 	if (index_warmup_option(index) != WARMUP_NONE)
 		warmup_request_at_commit(index);

@@ -10,6 +10,7 @@
 #include "compat.h"
 
 #include "storage/metapage.h"
+#include "storage/pin_cache.h"
 #include "utils/memutils.h"
 
 pg_attribute_noreturn() static void report_corrupted(Relation index, const char *detail)
@@ -83,7 +84,7 @@ check_meta(Relation index, const IndexMeta *meta)
 Buffer
 storage_meta_read_buffer(Relation index, int lock_mode)
 {
-	Buffer buffer = ReadBuffer(index, STORAGE_METAPAGE_BLOCK);
+	Buffer buffer = pin_cache_read_buffer(index, STORAGE_METAPAGE_BLOCK);
 
 	LockBuffer(buffer, lock_mode);
 	return buffer;

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "storage/page_array.h"
 #include "storage/page_write.h"
+#include "storage/pin_cache.h"
 
 /* Most blocks of a run while an array has few runs: 64 MB */
 #define RUN_MAX_BLOCKS (64 * 1024 * 1024 / BLCKSZ)
@@ -169,6 +170,18 @@ page_array_grow(Relation index, PageArrayId array_id, uint32 slots)
 	UnlockRelationForExtension(index, ExclusiveLock);
 }
 
+/*
+ * Is the file known to be longer than this?  It never gets shorter, so what the storage manager saw last
+ * will do for a yes.
+ */
+static bool
+has_block(Relation index, BlockNumber block)
+{
+	BlockNumber seen = RelationGetSmgr(index)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	return (seen != InvalidBlockNumber && block < seen) || block < RelationGetNumberOfBlocks(index);
+}
+
 Buffer
 page_array_lock_block(Relation index, PageArrayId array, uint32 data_block, bool may_extend,
 					  bool *fresh)
@@ -181,14 +194,14 @@ page_array_lock_block(Relation index, PageArrayId array, uint32 data_block, bool
 	 * The extension of the file was not logged: after a crash of the machine it may be shorter
 	 * than its runs.  Blocks that were ever written have come back through WAL.
 	 */
-	if (may_extend && block >= RelationGetNumberOfBlocks(index))
+	if (may_extend && !has_block(index, block))
 	{
 		LockRelationForExtension(index, ExclusiveLock);
 		storage_extend_file(index, block + 1);
 		UnlockRelationForExtension(index, ExclusiveLock);
 	}
 
-	buffer = ReadBuffer(index, block);
+	buffer = pin_cache_read_buffer(index, block);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);
 	*fresh = may_extend && PageIsNew(page);

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "storage/page_record.h"
 #include "storage/page_write.h"
+#include "storage/pin_cache.h"
 #include "storage/proc.h"
 #include "storage/settle_map.h"
 
@@ -81,15 +82,14 @@ is_above(Buffer buffer, const uint64 *stamp, XLogRecPtr redo)
 }
 
 /*
- * Put the stamp of the page's group, and the newest stamp, above the redo pointer.  The caller
- * has set DELAY_CHKPT_START.  Buffers that this function locks stay locked, for the caller.
+ * Put the stamp of the page's group, and the newest stamp, above the redo pointer, which the caller
+ * has read after it set DELAY_CHKPT_START.  Buffers that this function locks stay locked, for the caller.
  */
 static void
-set_stamps(PageWrite *write, Buffer meta_buffer, Buffer map_buffer, bool *meta_locked,
-		   bool *map_locked)
+set_stamps(PageWrite *write, XLogRecPtr redo, Buffer meta_buffer, Buffer map_buffer,
+		   bool *meta_locked, bool *map_locked)
 {
 	uint32 at = (write->data_block / SETTLE_GROUP_BLOCKS) % SETTLE_STAMPS_PER_MAP;
-	XLogRecPtr redo = GetRedoRecPtr();
 
 	if (write->meta != NULL)
 		write->meta->newest_stamp = Max(write->meta->newest_stamp, redo + 1);
@@ -115,6 +115,70 @@ set_stamps(PageWrite *write, Buffer meta_buffer, Buffer map_buffer, bool *meta_l
 	}
 }
 
+/*
+ * What this backend knows of stamps: that the one of a group, and the newest one, were above a redo
+ * pointer, under a lock (is_above).  Stamps only go up, so it stays true for the file; a locator gets
+ * another file only after a checkpoint, which moves the redo pointer, and one that is truncated in the
+ * transaction that made it is built anew by this backend, which forgets what it knew then.
+ */
+typedef struct KnownStamp
+{
+	VsRelFileLocator locator;
+	uint32 group;
+	XLogRecPtr redo;
+} KnownStamp;
+
+#define KNOWN_STAMPS 1024
+
+static KnownStamp known_stamps[KNOWN_STAMPS];
+
+static KnownStamp *
+known_stamp(const PageWrite *write)
+{
+	VsRelFileLocator locator = vs_relation_locator(write->index);
+	uint32 group = write->data_block / SETTLE_GROUP_BLOCKS;
+
+	return &known_stamps[(group ^ (uint32) vs_locator_relation(locator) * 0x9E3779B1U) %
+						 KNOWN_STAMPS];
+}
+
+void
+page_write_forget_stamps(void)
+{
+	memset(known_stamps, 0, sizeof(known_stamps));
+}
+
+static void
+remember_stamp(const PageWrite *write, XLogRecPtr redo)
+{
+	*known_stamp(write) = (KnownStamp){.locator = vs_relation_locator(write->index),
+									   .group = write->data_block / SETTLE_GROUP_BLOCKS,
+									   .redo = redo};
+}
+
+/* The steps of a write whose stamps are known to be above the redo pointer; false where they are not. */
+static bool
+finish_with_known_stamp(PageWrite *write)
+{
+	const KnownStamp *known = known_stamp(write);
+	bool is_above_redo = false;
+
+	if (known->redo == InvalidXLogRecPtr ||
+		known->group != write->data_block / SETTLE_GROUP_BLOCKS ||
+		!vs_locators_equal(known->locator, vs_relation_locator(write->index)))
+		return false;
+
+	Assert((MyProc->delayChkptFlags & DELAY_CHKPT_START) == 0);
+	MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+	if (GetRedoRecPtr() == known->redo)
+	{
+		page_record_finish(write->index);
+		is_above_redo = true;
+	}
+	MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
+	return is_above_redo;
+}
+
 void
 page_write_finish(PageWrite *write)
 {
@@ -123,6 +187,7 @@ page_write_finish(PageWrite *write)
 	Buffer map_buffer = InvalidBuffer;
 	bool meta_locked = false;
 	bool map_locked = false;
+	XLogRecPtr redo;
 
 	if (!write->has_page || index->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
 	{
@@ -130,18 +195,23 @@ page_write_finish(PageWrite *write)
 		return;
 	}
 
+	if (write->meta == NULL && finish_with_known_stamp(write))
+		return;
+
 	/* All that may fail or wait for the disk comes before the checkpointer is held back. */
-	map_buffer = ReadBuffer(index, storage_settle_map_block(write->data_block));
+	map_buffer = pin_cache_read_buffer(index, storage_settle_map_block(write->data_block));
 	storage_page_check(index, BufferGetPage(map_buffer), BufferGetBlockNumber(map_buffer),
 					   STORAGE_PAGE_SETTLE_MAP, 0);
-	meta_buffer =
-		write->meta != NULL ? write->meta_buffer : ReadBuffer(index, STORAGE_METAPAGE_BLOCK);
+	meta_buffer = write->meta != NULL ? write->meta_buffer
+									  : pin_cache_read_buffer(index, STORAGE_METAPAGE_BLOCK);
 
 	Assert((MyProc->delayChkptFlags & DELAY_CHKPT_START) == 0);
 	MyProc->delayChkptFlags |= DELAY_CHKPT_START;
-	set_stamps(write, meta_buffer, map_buffer, &meta_locked, &map_locked);
+	redo = GetRedoRecPtr();
+	set_stamps(write, redo, meta_buffer, map_buffer, &meta_locked, &map_locked);
 	page_record_finish(index);
 	MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
+	remember_stamp(write, redo);
 
 	if (map_locked)
 		LockBuffer(map_buffer, BUFFER_LOCK_UNLOCK);

@@ -68,6 +68,20 @@ pin_cache_limit(Relation index)
 	return (uint32) Min(Max(share, MIN_PINS), MAX_PINS);
 }
 
+static void
+create_recent(void)
+{
+	if (recent_buffers == NULL)
+		recent_buffers = MemoryContextAllocZero(TopMemoryContext,
+												RECENT_SETS * RECENT_WAYS * sizeof(RecentBuffer));
+}
+
+static inline uint32
+hash_locator(VsRelFileLocator locator)
+{
+	return (uint32) vs_locator_relation(locator) * 0x9E3779B1U;
+}
+
 PinCache *
 pin_cache_create(Relation index, uint32 limit)
 {
@@ -79,15 +93,14 @@ pin_cache_create(Relation index, uint32 limit)
 	cache->limit = limit;
 	cache->count = 0;
 	cache->mask = capacity - 1;
-	cache->locator_hash = (uint32) vs_locator_relation(vs_relation_locator(index)) * 0x9E3779B1U;
+	cache->locator_hash = hash_locator(locator);
 	cache->use_recent = !RelationUsesLocalBuffers(index);
 	vs_buffer_tag_init(&cache->tag, locator, MAIN_FORKNUM, 0);
 	cache->pages = palloc0(capacity * sizeof(PinnedPage));
 	cache->taken = palloc(limit * sizeof(uint32));
 
-	if (cache->use_recent && recent_buffers == NULL)
-		recent_buffers = MemoryContextAllocZero(TopMemoryContext,
-												RECENT_SETS * RECENT_WAYS * sizeof(RecentBuffer));
+	if (cache->use_recent)
+		create_recent();
 	return cache;
 }
 
@@ -210,6 +223,18 @@ pin_block(PinCache *cache, BlockNumber block)
 	buffer = ReadBuffer(cache->index, block);
 	remember_recent(cache, block, buffer);
 	return buffer;
+}
+
+Buffer
+pin_cache_read_buffer(Relation index, BlockNumber block)
+{
+	PinCache cache = {.index = index,
+					  .locator_hash = hash_locator(vs_relation_locator(index)),
+					  .use_recent = !RelationUsesLocalBuffers(index)};
+
+	if (cache.use_recent)
+		create_recent();
+	return pin_block(&cache, block);
 }
 
 /* Replay of a full-page image shows a zeroed page as valid for a moment: lock to look. */
@@ -343,6 +368,12 @@ pin_cache_looks_held(PinCache *cache, const PageLook *looks, uint32 count)
 	for (uint32 i = 0; i < count; i++)
 		held = held && (looks[i].pinned || holds_block(cache, looks[i].buffer, looks[i].block, 0));
 	return held;
+}
+
+void
+pin_cache_touch_header(Buffer buffer)
+{
+	__builtin_prefetch(GetBufferDescriptor(buffer - 1));
 }
 
 bool

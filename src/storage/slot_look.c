@@ -55,6 +55,22 @@ slot_look_batch(StorageReader *reader, PageArrayId array_id, const uint32 *ordin
 		slots[at[i]] = storage_page_payload(BufferGetPage(looks->looks[i].buffer)) + offsets[i];
 }
 
+void
+slot_look_read(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
+			   const void **slots, MappedReadSection section, void *argument)
+{
+	SlotLooks looks;
+
+	if (!reader->cold && slot_look_is_allowed(reader, array))
+	{
+		slot_look_batch(reader, array, ordinals, count, slots, &looks);
+		storage_reader_run(reader, section, argument);
+		if (likely(slot_looks_held(reader, &looks)))
+			return;
+	}
+	storage_read_batch(reader, array, ordinals, count, slots, section, argument);
+}
+
 /* A copy of a slot, in a section that may be left */
 typedef struct SlotCopy
 {
@@ -98,7 +114,9 @@ slot_look_touch(StorageReader *reader, PageArrayId array_id, uint32 ordinal, uin
 	{
 		Buffer buffer = pin_cache_recent(reader->pins, place.data_block);
 
-		if (BufferIsValid(buffer))
-			storage_touch(storage_page_payload(BufferGetPage(buffer)) + place.offset, bytes);
+		if (!BufferIsValid(buffer))
+			return;
+		pin_cache_touch_header(buffer);
+		storage_touch(storage_page_payload(BufferGetPage(buffer)) + place.offset, bytes);
 	}
 }

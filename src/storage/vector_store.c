@@ -150,6 +150,13 @@ storage_reader_refresh(StorageReader *reader)
 }
 
 void
+storage_reader_learn_growth(StorageReader *reader)
+{
+	/* Groups that are new to the settle view count as not settled, and mapped_limit stays. */
+	storage_meta_copy(reader->meta, storage_meta_get(reader->index));
+}
+
+void
 storage_reader_release_pins(StorageReader *reader)
 {
 	/* But for the one pin of the settle view, which the next look would take again. */

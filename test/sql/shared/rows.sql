@@ -123,3 +123,15 @@ COPY shared_rows FROM STDIN;
 \.
 
 DROP TABLE shared_rows;
+
+-- a table that is emptied in the transaction that made it keeps its files
+BEGIN;
+CREATE TABLE emptied_rows (id int, v vector(3));
+CREATE INDEX emptied_rows_index ON emptied_rows USING :method (v vector_l2_ops) WITH (storage = mmap);
+INSERT INTO emptied_rows SELECT n, ARRAY[n, 0, 0] FROM generate_series(1, 500) n;
+TRUNCATE emptied_rows;
+INSERT INTO emptied_rows SELECT n, ARRAY[n, 0, 0] FROM generate_series(1, 500) n;
+COMMIT;
+SELECT count(*), max(id) FROM (SELECT id FROM emptied_rows ORDER BY v <-> '[0,0,0]' LIMIT 20) s;
+SELECT vectorstore_index_check('emptied_rows_index');
+DROP TABLE emptied_rows;
