@@ -43,7 +43,7 @@ my %script = (
 sub start_load
 {
 	return map {
-		start_pgbench($node, name => $_, script => $script{$_}, seconds => 60,
+		start_pgbench($node, name => $_, script => $script{$_}, seconds => 600,
 			clients => $_ eq 'insert' ? 3 : 1)
 	} sort keys %script;
 }
@@ -119,7 +119,7 @@ is_right_now_and_settled('immediate shutdown');
 
 # Once more, in the midst of vacuum alone, with much to do.
 $node->safe_psql('postgres', 'DELETE FROM items WHERE id % 3 = 0');
-@load = start_pgbench($node, script => 'VACUUM (INDEX_CLEANUP on) items;', seconds => 60,
+@load = start_pgbench($node, script => 'VACUUM (INDEX_CLEANUP on) items;', seconds => 600,
 	options => '-c vacuum_cost_delay=20ms -c vacuum_cost_limit=20');
 $node->poll_query_until('postgres',
 	"SELECT count(*) > 0 FROM pg_stat_progress_vacuum WHERE phase = 'vacuuming indexes'")
@@ -133,7 +133,7 @@ is_right_now_and_settled('immediate shutdown in vacuum');
 # A build that is cut short leaves nothing that gets in the way of the next one.
 $node->safe_psql('postgres', 'DROP INDEX items_index');
 @load = start_pgbench($node, script => create_index_command(storage => 'mmap') . 'DROP INDEX items_index;',
-	seconds => 60);
+	seconds => 600);
 $node->poll_query_until('postgres',
 	'SELECT count(*) > 0 FROM pg_stat_progress_create_index') or die 'no build';
 $node->stop('immediate');
