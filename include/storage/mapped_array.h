@@ -45,4 +45,60 @@ mapped_array_slot(const MappedArray *mapped, uint32 ordinal)
 		   STORAGE_PAYLOAD_OFFSET + (in_run - page * array->slots_per_page) * array->slot_size;
 }
 
+/*
+ * The same for arrays whose slots may cross page ends: those are copied to `scratch` (slot_size bytes)
+ * by mapped_array_whole_slot(), which reads the map, so it belongs into a mapped-read section.
+ */
+extern bool mapped_array_begin_packed(StorageReader *reader, PageArrayId array, uint32 limit,
+									  MappedArray *mapped);
+
+static inline const char *
+mapped_array_page(const MappedArray *mapped, uint32 data_block)
+{
+	BlockNumber block = storage_block_of_data_block(data_block);
+
+	return mapped->map->segments[block / RELSEG_SIZE] + (size_t) (block % RELSEG_SIZE) * BLCKSZ +
+		   STORAGE_PAYLOAD_OFFSET;
+}
+
+static inline const char *
+mapped_array_whole_slot(const MappedArray *mapped, uint32 ordinal, char *scratch)
+{
+	uint32 size = mapped->array->slot_size;
+	SlotPlace place = page_array_place(mapped->array, ordinal);
+	const char *from = mapped_array_page(mapped, place.data_block) + place.offset;
+	uint32 length = place.first;
+
+	if (likely(length == size))
+		return from;
+	for (uint32 done = 0;;)
+	{
+		memcpy(scratch + done, from, length);
+		done += length;
+		if (done == size)
+			return scratch;
+		from = mapped_array_page(mapped, ++place.data_block);
+		length = Min(size - done, STORAGE_PAYLOAD_SIZE);
+	}
+}
+
+/* Ask for all of a slot, in however many pieces. */
+static inline void
+mapped_array_touch(const MappedArray *mapped, uint32 ordinal)
+{
+	uint32 left = mapped->array->slot_size;
+	SlotPlace place = page_array_place(mapped->array, ordinal);
+	uint32 length = place.first;
+	uint32 offset = place.offset;
+
+	while (left > 0)
+	{
+		storage_touch(mapped_array_page(mapped, place.data_block) + offset, length);
+		left -= length;
+		place.data_block++;
+		offset = 0;
+		length = Min(left, STORAGE_PAYLOAD_SIZE);
+	}
+}
+
 #endif

@@ -2,10 +2,10 @@
  * storage/page_array.h
  *		Growable arrays of fixed-size slots over runs of data blocks.
  *
- * A slot is addressed by its ordinal.  Slots that fit a page with less than a
- * sixteenth of it lost stand whole on their pages; larger ones are packed end
- * to end over the pages' payloads and may cross page ends, so that no space is
- * lost at 1024, 1536 or 3072 dimensions.  Slots that are changed in place
+ * A slot is addressed by its ordinal.  Slots that fit a page with less than an
+ * eighth of it lost stand whole on their pages, where they can be read in place;
+ * larger ones are packed end to end over the pages' payloads and may cross page
+ * ends, so that no more is lost at any number of dimensions.  Slots that are changed in place
  * (graph nodes) are never packed: one page lock covers one slot.
  */
 #ifndef STORAGE_PAGE_ARRAY_H

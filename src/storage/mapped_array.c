@@ -30,18 +30,31 @@ mapped_array_begin(StorageReader *reader, PageArrayId array_id, uint32 limit, Ma
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 
-	if (reader->map == NULL || !reader->settle.everything_settled || array->slots_per_page < 2)
+	if (array->slots_per_page < 2 || !mapped_array_begin_packed(reader, array_id, limit, mapped))
 		return false;
+	mapped->reciprocal = ~UINT64CONST(0) / array->slots_per_page + 1;
+	return true;
+}
 
+bool
+mapped_array_begin_packed(StorageReader *reader, PageArrayId array_id, uint32 limit,
+						  MappedArray *mapped)
+{
+	const PageArrayMeta *array = &reader->meta->arrays[array_id];
+
+	if (reader->map == NULL || !reader->settle.everything_settled)
+		return false;
 	mapped->array = array;
 	mapped->map = reader->map;
-	mapped->reciprocal = ~UINT64CONST(0) / array->slots_per_page + 1;
+	mapped->reciprocal = 0;
 	mapped->limit = Min(limit, array->capacity);
 
 	for (uint32 i = 0; i < array->run_count && array->runs[i].first_slot < mapped->limit; i++)
 	{
 		uint32 end = i + 1 < array->run_count ? array->runs[i + 1].first_slot : array->capacity;
-		uint32 last = page_array_place(array, Min(end, mapped->limit) - 1).data_block;
+		SlotPlace place = page_array_place(array, Min(end, mapped->limit) - 1);
+		uint32 last =
+			place.data_block + (place.offset + array->slot_size - 1) / STORAGE_PAYLOAD_SIZE;
 
 		if (!map_blocks(reader, storage_block_of_data_block(array->runs[i].first_block),
 						storage_block_of_data_block(last)))

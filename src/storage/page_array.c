@@ -34,7 +34,7 @@ page_array_init(PageArrayMeta *array, uint32 slot_size, bool whole)
 	memset(array, 0, sizeof(PageArrayMeta));
 	array->slot_size = slot_size;
 	array->slots_per_page =
-		whole || (per_page > 0 && lost < STORAGE_PAYLOAD_SIZE / 16) ? per_page : 0;
+		whole || (per_page > 0 && lost < STORAGE_PAYLOAD_SIZE / 8) ? per_page : 0;
 }
 
 uint32
