@@ -77,11 +77,13 @@ extern void hnsw_measure_vectors(void *argument, const void *from, const void *c
  * that are nearer to the base than to any candidate chosen before; if they are fewer than `fill`
  * (at most `max`), the nearest discarded ones make up that number.  slots[i] is what is measured of
  * candidates[i].  Writes the indexes of the chosen ones, nearest first, to `chosen` and returns
- * their number.  No allocation.
+ * their number.  spare[i], where `spare` is not NULL and count is above max: the i-th chosen one was
+ * discarded, and is there only to make up the number.  No allocation.
  */
-extern uint32 hnsw_select_neighbors_filled(HnswMeasure measure, void *argument,
-										   const Candidate *candidates, const void *const *slots,
-										   uint32 count, uint32 max, uint32 fill, uint32 *chosen);
+extern uint32
+hnsw_select_neighbors_filled(HnswMeasure measure, void *argument, const Candidate *candidates,
+							 const void *const *slots, uint32 count, uint32 max, uint32 fill,
+							 uint32 *chosen, bool *spare);
 
 /* The same with vectors, filled up to `max`. */
 static inline uint32
@@ -89,7 +91,7 @@ hnsw_select_neighbors(const IndexType *type, const Candidate *candidates,
 					  const void *const *vectors, uint32 count, uint32 max, uint32 *chosen)
 {
 	return hnsw_select_neighbors_filled(hnsw_measure_vectors, (void *) type, candidates, vectors,
-										count, max, max, chosen);
+										count, max, max, chosen, NULL);
 }
 
 /*

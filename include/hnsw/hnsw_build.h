@@ -7,7 +7,8 @@
  *		hnsw_build_load.c      heap rows -> sorted -> vectors, TIDs of nodes
  *		hnsw_build_edges.c     the memory of the edges laid out
  *		hnsw_build_order.c     in which order nodes are inserted, and by whom
- *		hnsw_build_graph.c     insertion of a node into the graph
+ *		hnsw_build_graph.c     insertion of a node into the graph: its search
+ *		hnsw_build_link.c      selection of its neighbors, and links back
  *		hnsw_build_parallel.c  workers
  *		hnsw_build_write.c     edges -> nodes and upper slots
  *
@@ -51,6 +52,7 @@ typedef struct HnswEdges
 	uint32 *neighbors; /* level 0: 2m of each node */
 	uint32 *uppers;	   /* of each node: first slot of its upper levels, or HNSW_UPPER_* */
 	uint32 *slots;	   /* upper levels: the node's level, then m neighbors, of each slot */
+	uint32 *spares;	   /* a bit for each neighbor of each list (hnsw_build_link.c) */
 	uint8 *in_degrees; /* scratch of hnsw_build_link_lost_nodes(), a byte for each node */
 } HnswEdges;
 
@@ -173,6 +175,22 @@ hnsw_edges_list(const HnswEdges *edges, uint32 ordinal, int level)
 	if (level == 0)
 		return edges->neighbors + (size_t) ordinal * 2 * edges->m;
 	return edges->slots + (size_t) (edges->uppers[ordinal] + level - 1) * (1 + edges->m) + 1;
+}
+
+/* Words of a list's bits */
+static inline uint32
+hnsw_edges_spare_words(uint32 m)
+{
+	return (2 * m + 31) / 32;
+}
+
+static inline uint32 *
+hnsw_edges_spares(const HnswEdges *edges, uint32 ordinal, int level)
+{
+	size_t list =
+		level == 0 ? ordinal : (size_t) edges->node_count + edges->uppers[ordinal] + level - 1;
+
+	return edges->spares + list * hnsw_edges_spare_words(edges->m);
 }
 
 static inline int

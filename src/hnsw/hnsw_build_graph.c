@@ -1,34 +1,24 @@
 /*
  * hnsw/hnsw_build_graph.c
- *		Insertion of nodes into the graph under construction (Algorithms 1, 2, 4).
+ *		Insertion of nodes into the graph under construction: the search for a
+ *		node's neighbors (Algorithms 1 and 2; hnsw_build_link.c has the rest).
  *
- * A node's neighbors are searched on codes, and selected by distances between
- * codes where the quantizer has such (sq8: what that errs by is far below what makes
- * a difference to the choice), or else between raw vectors.  Vectors and
- * codes are read through the map of the index's file, in mapped-read sections
- * ("_section" below): pure loads, arithmetic and stores to preallocated memory.
+ * A node's neighbors are searched on codes.  Vectors and codes are read through the
+ * map of the index's file, in mapped-read sections ("_section" below): pure loads,
+ * arithmetic and stores to preallocated memory.
  *
  * Most of the time goes into waiting for memory.  So a hop expands several nodes, whose
  * lists and codes are fetched side by side, and a node of level 0 does not descend
  * from the entry point where nodes near to it, by their ordinals in locality order,
  * are in the graph already: its search begins with those.
- *
- * Concurrency: lists are read without a lock, one 32-bit load a neighbor; a
- * reader may meet a mixture of two versions of a list, whose ids are all valid
- * nodes and whose end is bounded by the list's size.  A list is written under
- * its lock.  A node is searched for on all levels and its own lists are written
- * before the first link to it, so whoever finds it finds its neighbors too.
  */
 #include "postgres.h"
 #include "compat.h"
 
-#include <math.h>
-
 #include "miscadmin.h"
-#include "utils/float.h"
 #include "utils/memutils.h"
 
-#include "hnsw/hnsw_build.h"
+#include "hnsw/hnsw_inserter.h"
 
 /* Copies of slots that cross page ends take at most this much, if neighbor selection needs no more */
 #define COPIES_SIZE (4 * 1024 * 1024)
@@ -40,62 +30,6 @@
 #define STARTS_MIN 8
 /* What is found among so many nearest is likely to be expanded next: its list is prefetched */
 #define PREFETCH_PLACES 8
-
-/* What one level's search found and selection chose */
-typedef struct LevelNeighbors
-{
-	uint32 count;
-	uint32 *ordinals;
-} LevelNeighbors;
-
-struct HnswInserter
-{
-	HnswBuildSource source;
-	HnswEdges edges;
-	HnswBuildShared *shared;
-	bool parallel;
-	bool selects_codes; /* neighbors are selected by distances between codes */
-
-	/* The node being inserted */
-	uint32 ordinal;
-	void *vector;
-	float *floats;		   /* the vector's, where it is something else */
-	QuantizerQuery *query; /* NULL: the search is on raw vectors */
-	QuantizerQuery *code_query;
-	const uint32 *starts; /* where its search begins */
-	uint32 start_count;
-	LevelNeighbors selected[HNSW_MAX_LEVEL];
-
-	/* The search of one level: the nearest nodes found, nearest first */
-	int search_level;
-	uint32 ef;
-	uint32 beam_count;
-	uint32 cursor; /* all before it are expanded */
-	uint64 *beam;  /* beam_key() */
-	bool *expanded;
-	VisitedSet visited;
-	bool search_done;
-
-	/* Scratch of a hop, a selection, a prune; fan = the longest list + 1.  A hop's: the neighbors of
-	 * HOP_NODES nodes, or HNSW_BUILD_STARTS */
-	uint32 fan;
-	uint32 *found;
-	const void **slots;
-	float *distances;
-	char *code_copies; /* as many codes */
-
-	uint32 candidate_limit; /* candidates that selection considers */
-	Candidate *candidates;
-	const void **candidate_slots;
-	float *candidate_distances;
-	uint32 *chosen;
-	char *candidate_copies; /* candidate_limit + 1 vectors or codes */
-
-	/* The back-link being made */
-	uint32 *link_list;
-	uint32 link_base;
-	uint32 link_max;
-};
 
 HnswInserter *
 hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, HnswBuildShared *shared,
@@ -134,8 +68,12 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 		inserter->code_query = palloc(quantizer->query_size(dimensions));
 	}
 	for (int level = 0; level < HNSW_MAX_LEVEL; level++)
-		inserter->selected[level].ordinals =
-			palloc(hnsw_level_m((uint16) edges->m, level) * sizeof(uint32));
+	{
+		uint32 max = hnsw_level_m((uint16) edges->m, level);
+
+		inserter->selected[level].ordinals = palloc(max * sizeof(uint32));
+		inserter->selected[level].spare = palloc(max * sizeof(bool));
+	}
 
 	inserter->beam = palloc((source->ef_construction + 1) * sizeof(uint64));
 	inserter->expanded = palloc((source->ef_construction + 1) * sizeof(bool));
@@ -151,6 +89,7 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 	inserter->candidates = palloc(copies * sizeof(Candidate));
 	inserter->candidate_slots = palloc(copies * sizeof(void *));
 	inserter->candidate_distances = palloc(copies * sizeof(float));
+	inserter->candidate_spare = palloc(copies * sizeof(bool));
 	inserter->chosen = palloc(inserter->fan * sizeof(uint32));
 	inserter->candidate_copies =
 		MemoryContextAllocHuge(CurrentMemoryContext, (Size) copies * measured->slot_size);
@@ -166,17 +105,6 @@ code_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
 	return built_array_slot(codes, ordinal, inserter->code_copies + (Size) n * codes->slot_size);
 }
 
-/* Where lies what selection measures of the n-th candidate */
-static inline const void *
-candidate_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
-{
-	const HnswBuildSource *source = &inserter->source;
-	const BuiltArray *measured = inserter->selects_codes ? &source->codes : &source->vectors;
-
-	return built_array_slot(measured, ordinal,
-							inserter->candidate_copies + (Size) n * measured->slot_size);
-}
-
 /* Distances from the node's vector to inserter->slots, on what the search reads. */
 static inline void
 measure_slots(HnswInserter *inserter, uint32 count)
@@ -190,26 +118,6 @@ measure_slots(HnswInserter *inserter, uint32 count)
 							 inserter->distances);
 }
 
-/* HnswMeasure for codes */
-static void
-measure_codes(void *argument, const void *from, const void *const *to, uint32 count,
-			  float *distances)
-{
-	HnswInserter *inserter = argument;
-	const HnswBuildSource *source = &inserter->source;
-
-	source->quantizer->prepare_code(source->parameters, source->type.metric, from,
-									source->type.dimensions, inserter->code_query);
-	source->quantizer->distances(inserter->code_query, to, count, distances);
-}
-
-/* Infinite distances may cancel to NaN (inner product), which has no place in an order. */
-static inline float
-ordered_distance(float distance)
-{
-	return isnan(distance) ? get_float4_infinity() : distance;
-}
-
 /* A number that is smaller for what is nearer, in the order of candidate_is_nearer(). */
 static inline uint64
 beam_key(float distance, uint32 ordinal)
@@ -220,17 +128,6 @@ beam_key(float distance, uint32 ordinal)
 	memcpy(&bits, &distance, sizeof(bits));
 	bits ^= (bits >> 31) != 0 ? PG_UINT32_MAX : UINT32_C(0x80000000);
 	return ((uint64) bits << 32) | (uint32) ~ordinal;
-}
-
-static inline Candidate
-beam_candidate(uint64 key)
-{
-	Candidate candidate = {.ordinal = ~(uint32) key};
-	uint32 bits = (uint32) (key >> 32);
-
-	bits ^= (bits >> 31) != 0 ? UINT32_C(0x80000000) : PG_UINT32_MAX;
-	memcpy(&candidate.distance, &bits, sizeof(bits));
-	return candidate;
 }
 
 /* Other processes may write the list: each neighbor is loaded once. */
@@ -385,146 +282,6 @@ search(HnswInserter *inserter, int level, uint32 ef)
 	}
 }
 
-/* Choose neighbors among inserter->candidates, which are sorted and whose slots are known. */
-static uint32
-choose_neighbors(HnswInserter *inserter, uint32 count, uint32 max, uint32 fill)
-{
-	HnswMeasure measure = inserter->selects_codes ? measure_codes : hnsw_measure_vectors;
-	void *argument = inserter->selects_codes ? (void *) inserter : &inserter->source.type;
-
-	return hnsw_select_neighbors_filled(measure, argument, inserter->candidates,
-										inserter->candidate_slots, count, max, fill,
-										inserter->chosen);
-}
-
-/*
- * Measure inserter->candidates from `base` and sort them with their slots, nearest first.  Insertion
- * sort, because the input is nearly in order.
- */
-static void
-sort_candidates(HnswInserter *inserter, const void *base, uint32 count)
-{
-	Candidate *candidates = inserter->candidates;
-	const void **slots = inserter->candidate_slots;
-
-	if (inserter->selects_codes)
-		measure_codes(inserter, base, slots, count, inserter->candidate_distances);
-	else
-		index_type_distances(&inserter->source.type, base, slots, count,
-							 inserter->candidate_distances);
-	for (uint32 i = 0; i < count; i++)
-	{
-		Candidate candidate = {.distance = ordered_distance(inserter->candidate_distances[i]),
-							   .ordinal = candidates[i].ordinal};
-		const void *slot = slots[i];
-		uint32 at = i;
-
-		while (at > 0 && candidate_is_nearer(candidate, candidates[at - 1]))
-		{
-			candidates[at] = candidates[at - 1];
-			slots[at] = slots[at - 1];
-			at--;
-		}
-		candidates[at] = candidate;
-		slots[at] = slot;
-	}
-}
-
-static void
-select_section(void *argument)
-{
-	HnswInserter *inserter = argument;
-	LevelNeighbors *selected = &inserter->selected[inserter->search_level];
-	uint32 count = Min(inserter->beam_count, inserter->candidate_limit);
-	uint32 max = hnsw_level_m((uint16) inserter->edges.m, inserter->search_level);
-
-	for (uint32 i = 0; i < count; i++)
-	{
-		inserter->candidates[i] = beam_candidate(inserter->beam[i]);
-		inserter->candidate_slots[i] = candidate_slot(inserter, inserter->candidates[i].ordinal, i);
-	}
-	/* The search's own distances are as good, where it read what selection reads */
-	if (inserter->query != NULL && !inserter->selects_codes)
-		sort_candidates(inserter, inserter->vector, count);
-	selected->count = choose_neighbors(inserter, count, max, max);
-	for (uint32 i = 0; i < selected->count; i++)
-		selected->ordinals[i] = inserter->candidates[inserter->chosen[i]].ordinal;
-}
-
-/*
- * A list that must be pruned keeps so many neighbors.  What is left free takes the next links without
- * another prune.
- */
-static inline uint32
-prune_fill(uint32 max)
-{
-	return max - max * 3 / 16;
-}
-
-/* The list to link from is full: choose anew among its nodes and the new one. */
-static void
-prune_section(void *argument)
-{
-	HnswInserter *inserter = argument;
-	const void *base = candidate_slot(inserter, inserter->link_base, inserter->candidate_limit);
-	uint32 max = inserter->link_max;
-	uint32 *list = inserter->link_list;
-	uint32 count;
-
-	for (uint32 i = 0; i <= max; i++)
-	{
-		uint32 ordinal = i < max ? list[i] : inserter->ordinal;
-
-		inserter->candidates[i].ordinal = ordinal;
-		inserter->candidate_slots[i] = candidate_slot(inserter, ordinal, i);
-	}
-	sort_candidates(inserter, base, max + 1);
-	count = choose_neighbors(inserter, max + 1, max, prune_fill(max));
-	for (uint32 i = 0; i < max; i++)
-		((volatile uint32 *) list)[i] =
-			i < count ? inserter->candidates[inserter->chosen[i]].ordinal : INVALID_ORDINAL;
-}
-
-static void
-link_back(HnswInserter *inserter, uint32 base, int level)
-{
-	uint32 *list = hnsw_edges_list(&inserter->edges, base, level);
-	uint32 max = hnsw_level_m((uint16) inserter->edges.m, level);
-	LWLock *lock = &inserter->shared->locks[base % HNSW_BUILD_LOCKS].lock;
-	uint32 count = 0;
-
-	if (inserter->parallel)
-		LWLockAcquire(lock, LW_EXCLUSIVE);
-	while (count < max && list[count] != INVALID_ORDINAL)
-		count++;
-	if (count < max)
-		((volatile uint32 *) list)[count] = inserter->ordinal;
-	else
-	{
-		inserter->link_list = list;
-		inserter->link_base = base;
-		inserter->link_max = max;
-		mapped_read_call(prune_section, inserter);
-	}
-	if (inserter->parallel)
-		LWLockRelease(lock);
-}
-
-/* Write the node's own lists; nobody can reach it yet. */
-static void
-write_own_lists(HnswInserter *inserter, int top)
-{
-	for (int level = 0; level <= top; level++)
-	{
-		uint32 *list = hnsw_edges_list(&inserter->edges, inserter->ordinal, level);
-		LevelNeighbors *selected = &inserter->selected[level];
-
-		for (uint32 i = 0; i < selected->count; i++)
-			list[i] = selected->ordinals[i];
-	}
-	pg_write_barrier();
-}
-
 /* Take the vector, and measure where the search begins. */
 static void
 begin_section(void *argument)
@@ -564,10 +321,10 @@ insert_from(HnswInserter *inserter, int top)
 	for (int at = top; at >= 0; at--)
 	{
 		search(inserter, at, inserter->source.ef_construction);
-		mapped_read_call(select_section, inserter);
+		mapped_read_call(hnsw_inserter_select, inserter);
 	}
 
-	write_own_lists(inserter, top);
+	hnsw_inserter_write_lists(inserter, top);
 	for (int at = top; at >= 0; at--)
 	{
 		const LevelNeighbors *selected = &inserter->selected[at];
@@ -577,7 +334,7 @@ insert_from(HnswInserter *inserter, int top)
 		for (uint32 i = 0; i < selected->count; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			link_back(inserter, selected->ordinals[i], at);
+			hnsw_inserter_link(inserter, selected->ordinals[i], at);
 		}
 	}
 }

@@ -52,10 +52,10 @@ is_nearer_to_chosen(const IndexType *type, const void *vector, float distance,
 
 /*
  * Fill `chosen` (ascending indexes) up to `max` with the lowest indexes below `count` that are not
- * in it, and keep it ascending.
+ * in it, and keep it ascending.  `spare` may be NULL.
  */
 static uint32
-fill_with_discarded(uint32 *chosen, uint32 chosen_count, uint32 count, uint32 max)
+fill_with_discarded(uint32 *chosen, uint32 chosen_count, uint32 count, uint32 max, bool *spare)
 {
 	uint32 picked[2 * HNSW_MAX_M];
 	uint32 room = max - chosen_count;
@@ -64,16 +64,17 @@ fill_with_discarded(uint32 *chosen, uint32 chosen_count, uint32 count, uint32 ma
 
 	for (uint32 i = 0; i < count && picked_count < max; i++)
 	{
-		if (at_chosen < chosen_count && chosen[at_chosen] == i)
-		{
+		bool is_chosen = at_chosen < chosen_count && chosen[at_chosen] == i;
+
+		if (is_chosen)
 			at_chosen++;
-			picked[picked_count++] = i;
-		}
 		else if (room > 0)
-		{
 			room--;
-			picked[picked_count++] = i;
-		}
+		else
+			continue;
+		if (spare != NULL)
+			spare[picked_count] = !is_chosen;
+		picked[picked_count++] = i;
 	}
 	/* cppcheck-suppress uninitvar */
 	memcpy(chosen, picked, picked_count * sizeof(uint32));
@@ -118,7 +119,7 @@ discard_near(Remaining *remaining, HnswMeasure measure, void *argument, const vo
 uint32
 hnsw_select_neighbors_filled(HnswMeasure measure, void *argument, const Candidate *candidates,
 							 const void *const *slots, uint32 count, uint32 max, uint32 fill,
-							 uint32 *chosen)
+							 uint32 *chosen, bool *spare)
 {
 	const void *chosen_slots[2 * HNSW_MAX_M];
 	uint32 chosen_count = 0;
@@ -155,8 +156,10 @@ hnsw_select_neighbors_filled(HnswMeasure measure, void *argument, const Candidat
 			chosen_count++;
 		}
 	}
+	if (spare != NULL)
+		memset(spare, 0, chosen_count * sizeof(bool));
 	if (chosen_count < fill)
-		chosen_count = fill_with_discarded(chosen, chosen_count, count, fill);
+		chosen_count = fill_with_discarded(chosen, chosen_count, count, fill, spare);
 	return chosen_count;
 }
 
@@ -244,7 +247,7 @@ hnsw_extend_neighbors(const IndexType *type, const Candidate *candidates,
 		chosen[added++] = i;
 	}
 	if (kept + added < max)
-		added = fill_with_discarded(chosen, added, count, max - kept);
+		added = fill_with_discarded(chosen, added, count, max - kept, NULL);
 	return added;
 }
 

@@ -222,7 +222,7 @@ choose_section(void *argument)
 	sort_candidates(linker, measure, linker, choice->slots[0], 0, choice->count);
 	choice->result =
 		hnsw_select_neighbors_filled(measure, linker, linker->candidates, linker->pointers,
-									 choice->count, choice->max, choice->max, linker->order);
+									 choice->count, choice->max, choice->max, linker->order, NULL);
 }
 
 /* The same of candidates whose distances are known, in their order */
@@ -235,7 +235,7 @@ choose_found_section(void *argument)
 	touch_slots(choice, choice->count);
 	choice->result =
 		hnsw_select_neighbors_filled(measure, linker, linker->candidates, choice->slots,
-									 choice->count, choice->max, choice->max, linker->order);
+									 choice->count, choice->max, choice->max, linker->order, NULL);
 }
 
 /* The one that Algorithm 4 leaves out for the node of the first slot */
