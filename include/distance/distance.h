@@ -108,6 +108,13 @@ typedef struct DistanceKernels
 	void (*sq8_dot_batch)(const int16_t *query, const void *const *codes, uint32_t count,
 						  uint32_t dimensions, int32_t *dots);
 
+	/*
+	 * The same for a query that is a code: dots[i] = sum over j of query->values[j] *
+	 * codes[i]->values[j], at most 16,000 dimensions.  codes[i]->value_sum must be what it says.
+	 */
+	void (*sq8_code_dot_batch)(const Sq8Code *query, const void *const *codes, uint32_t count,
+							   uint32_t dimensions, int32_t *dots);
+
 	/* Vectors of halfs. */
 	HalfDistancePair half_l2_squared;
 	HalfDistancePair half_inner_product;

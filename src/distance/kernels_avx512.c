@@ -216,7 +216,81 @@ simd_dot_sum4(const SimdDot v[4], int32_t *sums)
 													 _mm256_extracti128_si256(quads, 1)));
 }
 
+static void sq8_code_dot_batch(const Sq8Code *query, const void *const *codes, uint32_t count,
+							   uint32_t dimensions, int32_t *dots);
+#define SIMD_CODE_DOT_BATCH sq8_code_dot_batch
+
 #include "kernels_simd.h"
+
+#define VNNI_FUNCTION                                                                              \
+	__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"))) static
+#define VNNI_BYTES 64
+
+/*
+ * The instruction multiplies unsigned bytes with signed ones, so the query's values are taken 128
+ * less, and 128 times the sum of the code's values is added again.
+ */
+VNNI_FUNCTION void
+sq8_code_vnni_dot_batch(const Sq8Code *query, const void *const *codes, uint32_t count,
+						uint32_t dimensions, int32_t *dots)
+{
+	size_t bytes = sizeof(Sq8Code) + dimensions;
+	uint32_t whole = dimensions - dimensions % VNNI_BYTES;
+	__mmask64 tail = (UINT64_C(1) << (dimensions - whole)) - 1;
+	__m512i middle = _mm512_set1_epi8((char) 0x80);
+	uint32_t i = 0;
+
+	prefetch_vectors(codes, count, 0, PREFETCH_WINDOW, bytes);
+	for (; i < count; i += GROUP)
+	{
+		uint32_t width = count - i < GROUP ? count - i : GROUP;
+		const Sq8Code *group[GROUP];
+		__m512i dot[GROUP];
+		int32_t sums[GROUP];
+
+		if (i + PREFETCH_WINDOW < count)
+			prefetch_vectors(codes, count, i + PREFETCH_WINDOW, GROUP, bytes);
+#pragma GCC unroll 4
+		for (uint32_t v = 0; v < GROUP; v++)
+		{
+			group[v] = (const Sq8Code *) codes[v < width ? i + v : i];
+			dot[v] = _mm512_setzero_si512();
+		}
+		for (uint32_t j = 0; j < whole; j += VNNI_BYTES)
+		{
+			__m512i words = _mm512_xor_si512(_mm512_loadu_si512(query->values + j), middle);
+
+#pragma GCC unroll 4
+			for (uint32_t v = 0; v < GROUP; v++)
+				dot[v] =
+					_mm512_dpbusd_epi32(dot[v], _mm512_loadu_si512(group[v]->values + j), words);
+		}
+		if (tail != 0)
+		{
+			__m512i words =
+				_mm512_xor_si512(_mm512_maskz_loadu_epi8(tail, query->values + whole), middle);
+
+#pragma GCC unroll 4
+			for (uint32_t v = 0; v < GROUP; v++)
+				dot[v] = _mm512_dpbusd_epi32(
+					dot[v], _mm512_maskz_loadu_epi8(tail, group[v]->values + whole), words);
+		}
+		simd_dot_sum4(dot, sums);
+		for (uint32_t v = 0; v < width; v++)
+			dots[i + v] = (int32_t) ((uint32_t) sums[v] + 128 * group[v]->value_sum);
+	}
+}
+
+/* Most machines with AVX-512 have VNNI. */
+static void
+sq8_code_dot_batch(const Sq8Code *query, const void *const *codes, uint32_t count,
+				   uint32_t dimensions, int32_t *dots)
+{
+	if (__builtin_cpu_supports("avx512vnni"))
+		sq8_code_vnni_dot_batch(query, codes, count, dimensions, dots);
+	else
+		sq8_code_words_dot_batch(query, codes, count, dimensions, dots);
+}
 
 #else
 typedef int kernels_avx512_not_for_this_architecture;

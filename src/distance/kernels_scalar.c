@@ -189,6 +189,25 @@ sq8_dot_batch(const int16_t *query, const void *const *codes, uint32_t count, ui
 	}
 }
 
+static void
+sq8_code_dot_batch(const Sq8Code *query, const void *const *codes, uint32_t count,
+				   uint32_t dimensions, int32_t *dots)
+{
+	size_t bytes = sizeof(Sq8Code) + dimensions;
+
+	prefetch_vectors(codes, count, 0, PREFETCH_WINDOW, bytes);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		const uint8_t *values = ((const Sq8Code *) codes[i])->values;
+		int32_t dot = 0;
+
+		prefetch_vectors(codes, count, i + PREFETCH_WINDOW, 1, bytes);
+		for (uint32_t j = 0; j < dimensions; j++)
+			dot += query->values[j] * values[j];
+		dots[i] = dot;
+	}
+}
+
 static float
 half_l2_squared(const Half *a, const Half *b, uint32_t dimensions)
 {
@@ -320,6 +339,7 @@ const DistanceKernels distance_kernels_scalar = {
 	.l1_batch = l1_batch,
 	.sq8_l1_batch = sq8_l1_batch,
 	.sq8_dot_batch = sq8_dot_batch,
+	.sq8_code_dot_batch = sq8_code_dot_batch,
 	.half_l2_squared = half_l2_squared,
 	.half_inner_product = half_inner_product,
 	.half_l1 = half_l1,

@@ -421,6 +421,43 @@ sq8_dot_batch(const int16_t *query, const void *const *codes, uint32_t count, ui
 	}
 }
 
+/* Values of two codes, both widened to words */
+SIMD_FUNCTION void
+sq8_code_words_dot_batch(const Sq8Code *query, const void *const *codes, uint32_t count,
+						 uint32_t dimensions, int32_t *dots)
+{
+	size_t bytes = sizeof(Sq8Code) + dimensions;
+	uint32_t whole = dimensions - dimensions % SIMD_WORDS;
+
+	prefetch_vectors(codes, count, 0, PREFETCH_WINDOW, bytes);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		const uint8_t *values = ((const Sq8Code *) codes[i])->values;
+		SimdDot dot[2] = {simd_dot_zero(), simd_dot_zero()};
+		uint32_t j = 0;
+
+		prefetch_vectors(codes, count, i + PREFETCH_WINDOW, 1, bytes);
+		for (; j + 2 * SIMD_WORDS <= whole; j += 2 * SIMD_WORDS)
+		{
+#pragma GCC unroll 2
+			for (uint32_t v = 0; v < 2; v++)
+				dot[v] = simd_dot_add(dot[v], simd_words_values(query->values + j + v * SIMD_WORDS),
+									  simd_words_values(values + j + v * SIMD_WORDS));
+		}
+		if (j < whole)
+			dot[0] = simd_dot_add(dot[0], simd_words_values(query->values + j),
+								  simd_words_values(values + j));
+		dots[i] = simd_dot_sum(dot[0]) + simd_dot_sum(dot[1]);
+		/* The vocabulary's tails count on zeros behind a query */
+		for (j = whole; j < dimensions; j++)
+			dots[i] += query->values[j] * values[j];
+	}
+}
+
+#ifndef SIMD_CODE_DOT_BATCH
+#define SIMD_CODE_DOT_BATCH sq8_code_words_dot_batch
+#endif
+
 SIMD_FUNCTION float
 half_l2_squared(const Half *a, const Half *b, uint32_t dimensions)
 {
@@ -501,6 +538,7 @@ const DistanceKernels SIMD_KERNELS = {
 	.l1_batch = l1_batch,
 	.sq8_l1_batch = sq8_l1_batch,
 	.sq8_dot_batch = sq8_dot_batch,
+	.sq8_code_dot_batch = SIMD_CODE_DOT_BATCH,
 	.half_l2_squared = half_l2_squared,
 	.half_inner_product = half_inner_product,
 	.half_l1 = half_l1,

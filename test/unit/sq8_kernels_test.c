@@ -86,8 +86,36 @@ fill_words(Input input, int16_t *query, uint32_t n)
 static void
 fill_values(Input input, Sq8Code *code, uint32_t n)
 {
+	code->value_sum = 0;
 	for (uint32_t i = 0; i < n; i++)
+	{
 		code->values[i] = input == INPUT_RANDOM ? (uint8_t) random_next() : 255;
+		code->value_sum += code->values[i];
+	}
+}
+
+/* The first code is the query. */
+static void
+compare_code_dots(const DistanceKernels *set, const void *const *codes, uint32_t count, uint32_t n)
+{
+	const int32_t canary = 123456789;
+	int32_t dots[COUNT_MAX + 1];
+
+	for (uint32_t i = 0; i <= count; i++)
+		dots[i] = canary;
+	set->sq8_code_dot_batch(count > 0 ? codes[0] : NULL, codes, count, n, dots);
+	expect(dots[count] == canary, "a batch of %u codes wrote behind the end", count);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		const Sq8Code *query = (const Sq8Code *) codes[0];
+		const Sq8Code *code = (const Sq8Code *) codes[i];
+		int64_t sum = 0;
+
+		for (uint32_t j = 0; j < n; j++)
+			sum += (int64_t) query->values[j] * code->values[j];
+		expect(dots[i] == sum, "codes, %u of %u, length %u: %d, should be %lld", i, count, n,
+			   dots[i], (long long) sum);
+	}
 }
 
 static void
@@ -111,6 +139,7 @@ compare_dots(const DistanceKernels *set, const int16_t *query, const void *const
 		expect(dots[i] == sum, "%u of %u, length %u: %d, should be %lld", i, count, n, dots[i],
 			   (long long) sum);
 	}
+	compare_code_dots(set, codes, count, n);
 }
 
 static void
