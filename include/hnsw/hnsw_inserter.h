@@ -28,6 +28,16 @@ typedef struct LevelNeighbors
 	bool knows_spares; /* `spare` is filled in */
 } LevelNeighbors;
 
+/* A node that the search has met: a place of a table of which a later one may take it */
+typedef struct MetNode
+{
+	uint32 ordinal;
+	uint32 insertion; /* HnswInserter.insertion at that time */
+	float distance;	  /* from the node being inserted */
+} MetNode;
+
+#define MET_NODES 2048 /* a power of two */
+
 struct HnswInserter
 {
 	HnswBuildSource source;
@@ -38,6 +48,8 @@ struct HnswInserter
 
 	/* The node being inserted */
 	uint32 ordinal;
+	uint32 insertion; /* counts them */
+	MetNode *met;
 	void *vector;
 	float *floats;		   /* the vector's, where it is something else */
 	QuantizerQuery *query; /* NULL: the search is on raw vectors */
@@ -70,7 +82,7 @@ struct HnswInserter
 	float *candidate_distances;
 	bool *candidate_spare;
 	uint32 *chosen;
-	char *candidate_copies; /* candidate_limit + 1 vectors or codes */
+	char *candidate_copies; /* of candidates, and of the two ends of a link: vectors or codes */
 
 	/* The link being made */
 	uint32 *link_list;
@@ -93,6 +105,12 @@ static inline float
 ordered_distance(float distance)
 {
 	return isnan(distance) ? get_float4_infinity() : distance;
+}
+
+static inline MetNode *
+met_node(const HnswInserter *inserter, uint32 ordinal)
+{
+	return &inserter->met[ordinal % MET_NODES];
 }
 
 /* An entry of the beam as a candidate */

@@ -58,9 +58,10 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 
 		inserter->candidate_limit = Min(inserter->candidate_limit, Max(fitting, inserter->fan));
 	}
-	copies = inserter->candidate_limit + 1;
+	copies = inserter->candidate_limit + 2;
 
 	inserter->vector = palloc(vector_size);
+	inserter->met = palloc0(MET_NODES * sizeof(MetNode));
 	if (!quantizer->exact)
 	{
 		inserter->floats = palloc(dimensions * sizeof(float));
@@ -124,7 +125,6 @@ beam_key(float distance, uint32 ordinal)
 {
 	uint32 bits;
 
-	distance = ordered_distance(distance);
 	memcpy(&bits, &distance, sizeof(bits));
 	bits ^= (bits >> 31) != 0 ? PG_UINT32_MAX : UINT32_C(0x80000000);
 	return ((uint64) bits << 32) | (uint32) ~ordinal;
@@ -198,7 +198,13 @@ measure_found(HnswInserter *inserter, uint32 count)
 		inserter->slots[i] = code_slot(inserter, inserter->found[i], i);
 	measure_slots(inserter, count);
 	for (uint32 i = 0; i < count; i++)
-		beam_insert(inserter, beam_key(inserter->distances[i], inserter->found[i]));
+	{
+		float distance = ordered_distance(inserter->distances[i]);
+
+		*met_node(inserter, inserter->found[i]) = (MetNode){
+			.ordinal = inserter->found[i], .insertion = inserter->insertion, .distance = distance};
+		beam_insert(inserter, beam_key(distance, inserter->found[i]));
+	}
 }
 
 /* Add a node's neighbors that are new to the search; returns how many are found now. */
@@ -350,6 +356,7 @@ hnsw_inserter_insert(HnswInserter *inserter, uint32 ordinal, const uint32 *start
 	int entry_level;
 
 	inserter->ordinal = ordinal;
+	inserter->insertion++;
 	if (level == 0 && inserter->source.has_locality && count >= STARTS_MIN)
 	{
 		begin(inserter, 0, starts, count);

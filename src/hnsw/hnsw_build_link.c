@@ -6,8 +6,10 @@
  * anew among all of them takes distances between most pairs.  But the outcome is known
  * for those that are in the list already, and a new one changes it for few: whoever is
  * nearer to it than to the list's node.  So each list keeps a bit for each neighbor,
- * whether it is "spare", that is, there only to fill the list, and a link takes the
- * distances of the new node from the others, and few more.
+ * whether it is "spare", that is, there only to fill the list.  A link takes the
+ * distances of the new node from the others, which its search has met and measured for
+ * the most part; its place in the list, which is in order; and more only where it is not
+ * spare itself, from those behind it.
  *
  * Measured by distances between codes where the quantizer has such (sq8: what that
  * errs by is far below what makes a difference to the choice), or else between raw
@@ -30,6 +32,19 @@ candidate_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
 
 	return built_array_slot(measured, ordinal,
 							inserter->candidate_copies + (Size) n * measured->slot_size);
+}
+
+/* Those of the list's node and of the new one have copies apart from those of candidates. */
+static inline const void *
+link_base_slot(HnswInserter *inserter)
+{
+	return candidate_slot(inserter, inserter->link_base, inserter->candidate_limit);
+}
+
+static inline const void *
+new_node_slot(HnswInserter *inserter)
+{
+	return candidate_slot(inserter, inserter->ordinal, inserter->candidate_limit + 1);
 }
 
 /* HnswMeasure for codes */
@@ -69,16 +84,14 @@ choose_neighbors(HnswInserter *inserter, uint32 count, uint32 max, bool *spare)
 }
 
 /*
- * Measure inserter->candidates from `base` and sort them with what is known of them, nearest first.
- * Insertion sort, because the input is nearly in order.  Returns the place of the one that was last.
+ * Measure inserter->candidates from `base` and sort them with their slots, nearest first.  Insertion
+ * sort, because the input is nearly in order.
  */
-static uint32
+static void
 sort_candidates(HnswInserter *inserter, const void *base, uint32 count)
 {
 	Candidate *candidates = inserter->candidates;
 	const void **slots = inserter->candidate_slots;
-	bool *spare = inserter->candidate_spare;
-	uint32 at = 0;
 
 	measure_candidates(inserter, base, slots, count, inserter->candidate_distances);
 	for (uint32 i = 0; i < count; i++)
@@ -86,19 +99,16 @@ sort_candidates(HnswInserter *inserter, const void *base, uint32 count)
 		Candidate candidate = {.distance = ordered_distance(inserter->candidate_distances[i]),
 							   .ordinal = candidates[i].ordinal};
 		const void *slot = slots[i];
-		bool is_spare = spare[i];
+		uint32 at;
 
 		for (at = i; at > 0 && candidate_is_nearer(candidate, candidates[at - 1]); at--)
 		{
 			candidates[at] = candidates[at - 1];
 			slots[at] = slots[at - 1];
-			spare[at] = spare[at - 1];
 		}
 		candidates[at] = candidate;
 		slots[at] = slot;
-		spare[at] = is_spare;
 	}
-	return at;
 }
 
 void
@@ -113,11 +123,10 @@ hnsw_inserter_select(void *argument)
 	{
 		inserter->candidates[i] = inserter_candidate(inserter->beam[i]);
 		inserter->candidate_slots[i] = candidate_slot(inserter, inserter->candidates[i].ordinal, i);
-		inserter->candidate_spare[i] = false;
 	}
 	/* The search's own distances are as good, where it read what selection reads */
 	if (inserter->query != NULL && !inserter->selects_codes)
-		(void) sort_candidates(inserter, inserter->vector, count);
+		sort_candidates(inserter, inserter->vector, count);
 	selected->count = choose_neighbors(inserter, count, max, selected->spare);
 	selected->knows_spares = count > max;
 	for (uint32 i = 0; i < selected->count; i++)
@@ -158,6 +167,36 @@ hnsw_inserter_write_lists(HnswInserter *inserter, int top)
 	pg_write_barrier();
 }
 
+/* Distance of the node being inserted from a candidate */
+static float
+distance_from_new(HnswInserter *inserter, uint32 at)
+{
+	uint32 ordinal = inserter->candidates[at].ordinal;
+	const MetNode *met = met_node(inserter, ordinal);
+	bool measured_alike = inserter->selects_codes || inserter->query == NULL;
+	const void *slot;
+	float distance;
+
+	if (measured_alike && met->ordinal == ordinal && met->insertion == inserter->insertion)
+		return met->distance;
+	slot = new_node_slot(inserter);
+	inserter->candidate_slots[at] = candidate_slot(inserter, ordinal, at);
+	measure_candidates(inserter, slot, &inserter->candidate_slots[at], 1, &distance);
+	return ordered_distance(distance);
+}
+
+/* Measure the candidates from `first` on from the list's node. */
+static void
+measure_from_base(HnswInserter *inserter, const void *base, uint32 first, uint32 count)
+{
+	for (uint32 i = first; i < first + count; i++)
+		inserter->candidate_slots[i] = candidate_slot(inserter, inserter->candidates[i].ordinal, i);
+	measure_candidates(inserter, base, inserter->candidate_slots + first, count,
+					   inserter->candidate_distances + first);
+	for (uint32 i = first; i < first + count; i++)
+		inserter->candidates[i].distance = ordered_distance(inserter->candidate_distances[i]);
+}
+
 /* Whether the candidate is nearer to one of these than to the list's node. */
 static bool
 is_covered(HnswInserter *inserter, uint32 at, const void *const *by, uint32 count)
@@ -174,15 +213,14 @@ is_covered(HnswInserter *inserter, uint32 at, const void *const *by, uint32 coun
 }
 
 /*
- * Of the candidates, sorted, the one at `new_at` is new to the list.  Learn who is spare now: what
- * selection among all of them would have discarded.
+ * Candidate `new_at`, not spare, is new to the list, and those behind it are measured.  Learn which of
+ * them are spare now: what selection among all would have discarded.
  */
 static void
 update_spares(HnswInserter *inserter, uint32 count, uint32 new_at)
 {
 	const Candidate *candidates = inserter->candidates;
 	const void **slots = inserter->candidate_slots;
-	const float *apart = inserter->candidate_distances; /* from the new one */
 	bool *spare = inserter->candidate_spare;
 	const void *chosen[2 * HNSW_MAX_M + 1];
 	const void *added[2 * HNSW_MAX_M + 1]; /* of these, who was spare before */
@@ -190,29 +228,26 @@ update_spares(HnswInserter *inserter, uint32 count, uint32 new_at)
 	uint32 added_count = 0;
 	bool removed = false;
 
-	measure_candidates(inserter, slots[new_at], slots, count, inserter->candidate_distances);
-	spare[new_at] = false;
-	for (uint32 i = 0; i < new_at; i++)
+	for (uint32 i = 0; i <= new_at; i++)
 	{
-		if (spare[i])
-			continue;
-		spare[new_at] |= apart[i] < candidates[new_at].distance;
-		chosen[chosen_count++] = slots[i];
+		slots[i] = candidate_slot(inserter, candidates[i].ordinal, i);
+		if (!spare[i])
+			chosen[chosen_count++] = slots[i];
 	}
-	if (spare[new_at])
-		return;
-
-	chosen[chosen_count++] = slots[new_at];
 	for (uint32 i = new_at + 1; i < count; i++)
 	{
-		bool is_near = apart[i] < candidates[i].distance;
+		bool is_near;
 
+		/* As long as none is removed, who is spare stays so */
+		if (spare[i] && !removed)
+			continue;
+		is_near = distance_from_new(inserter, i) < candidates[i].distance;
 		if (!spare[i])
 		{
 			spare[i] = is_near || is_covered(inserter, i, added, added_count);
 			removed |= spare[i];
 		}
-		else if (removed && !is_near && !is_covered(inserter, i, chosen, chosen_count))
+		else if (!is_near && !is_covered(inserter, i, chosen, chosen_count))
 		{
 			/* Only one that is spare now was nearer to it */
 			spare[i] = false;
@@ -223,15 +258,107 @@ update_spares(HnswInserter *inserter, uint32 count, uint32 new_at)
 	}
 }
 
-/* The one to leave out: the furthest spare one, or else the furthest. */
+/* The furthest spare one, `count` if there is none; the nearest is never spare. */
 static uint32
-find_dispensable(const bool *spare, uint32 count)
+find_last_spare(const bool *spare, uint32 count)
 {
-	uint32 at = count - 1;
+	uint32 at = count;
 
-	while (at > 0 && !spare[at])
-		at--;
-	return at > 0 ? at : count - 1;
+	while (at > 0)
+	{
+		if (spare[--at])
+			return at;
+	}
+	return count;
+}
+
+/* Where the new node belongs in the list, which is in order, and its distance from the list's node. */
+static uint32
+find_place(HnswInserter *inserter, const void *base, Candidate *new)
+{
+	const void *slot = new_node_slot(inserter);
+	uint32 low = 0;
+	uint32 high = inserter->link_max;
+
+	new->ordinal = inserter->ordinal;
+	measure_candidates(inserter, base, &slot, 1, &new->distance);
+	new->distance = ordered_distance(new->distance);
+	while (low < high)
+	{
+		uint32 middle = (low + high) / 2;
+
+		measure_from_base(inserter, base, middle, 1);
+		if (candidate_is_nearer(*new, inserter->candidates[middle]))
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* Put the new node among the candidates at its place. */
+static void
+insert_candidate(HnswInserter *inserter, Candidate new, bool is_spare, uint32 at)
+{
+	uint32 behind = inserter->link_max - at;
+
+	memmove(inserter->candidates + at + 1, inserter->candidates + at, behind * sizeof(Candidate));
+	memmove(inserter->candidate_spare + at + 1, inserter->candidate_spare + at,
+			behind * sizeof(bool));
+	inserter->candidates[at] = new;
+	inserter->candidate_spare[at] = is_spare;
+}
+
+/* Leave out one of the nodes of a list of which is known who is spare, or the new one. */
+static void
+replace_one(HnswInserter *inserter, const void *base)
+{
+	uint32 max = inserter->link_max;
+	bool *spare = inserter->candidate_spare;
+	bool is_spare = false;
+	Candidate new;
+	uint32 new_at = find_place(inserter, base, &new);
+	uint32 left_out;
+
+	for (uint32 i = 0; i < new_at && !is_spare; i++)
+		is_spare = !spare[i] && distance_from_new(inserter, i) < new.distance;
+	left_out = find_last_spare(spare, max);
+	if (is_spare && (left_out == max || left_out < new_at))
+		return;
+
+	insert_candidate(inserter, new, is_spare, new_at);
+	if (!is_spare)
+	{
+		measure_from_base(inserter, base, new_at + 1, max - new_at);
+		update_spares(inserter, max + 1, new_at);
+	}
+	left_out = find_last_spare(spare, max + 1);
+	if (left_out > max)
+		left_out = max;
+	memmove(inserter->candidates + left_out, inserter->candidates + left_out + 1,
+			(max - left_out) * sizeof(Candidate));
+	memmove(spare + left_out, spare + left_out + 1, (max - left_out) * sizeof(bool));
+	for (uint32 i = 0; i < max; i++)
+		((volatile uint32 *) inserter->link_list)[i] = inserter->candidates[i].ordinal;
+	write_spares(inserter->link_spares, max, spare);
+}
+
+/* Select anew among all of the list and the new node. */
+static void
+replace_all(HnswInserter *inserter, const void *base)
+{
+	uint32 max = inserter->link_max;
+	bool *spare = inserter->candidate_spare;
+
+	inserter->candidates[max].ordinal = inserter->ordinal;
+	for (uint32 i = 0; i <= max; i++)
+		inserter->candidate_slots[i] = candidate_slot(inserter, inserter->candidates[i].ordinal, i);
+	sort_candidates(inserter, base, max + 1);
+	(void) choose_neighbors(inserter, max + 1, max, spare);
+	for (uint32 i = 0; i < max; i++)
+		((volatile uint32 *) inserter->link_list)[i] =
+			inserter->candidates[inserter->chosen[i]].ordinal;
+	write_spares(inserter->link_spares, max, spare);
 }
 
 /* The list to link from is full: leave out one of its nodes or the new one. */
@@ -239,40 +366,15 @@ static void
 replace_section(void *argument)
 {
 	HnswInserter *inserter = argument;
-	const void *base = candidate_slot(inserter, inserter->link_base, inserter->candidate_limit);
+	const void *base = link_base_slot(inserter);
 	uint32 max = inserter->link_max;
-	bool *spare = inserter->candidate_spare;
-	bool known = read_spares(inserter->link_spares, max, spare);
-	uint32 *chosen = inserter->chosen;
-	uint32 new_at;
-
-	for (uint32 i = 0; i <= max; i++)
-	{
-		uint32 ordinal = i < max ? inserter->link_list[i] : inserter->ordinal;
-
-		inserter->candidates[i].ordinal = ordinal;
-		inserter->candidate_slots[i] = candidate_slot(inserter, ordinal, i);
-	}
-	spare[max] = false;
-	new_at = sort_candidates(inserter, base, max + 1);
-	if (known)
-	{
-		uint32 left_out;
-
-		update_spares(inserter, max + 1, new_at);
-		left_out = find_dispensable(spare, max + 1);
-		for (uint32 i = 0; i < max; i++)
-		{
-			chosen[i] = i < left_out ? i : i + 1;
-			spare[i] = spare[chosen[i]];
-		}
-	}
-	else
-		(void) choose_neighbors(inserter, max + 1, max, spare);
 
 	for (uint32 i = 0; i < max; i++)
-		((volatile uint32 *) inserter->link_list)[i] = inserter->candidates[chosen[i]].ordinal;
-	write_spares(inserter->link_spares, max, spare);
+		inserter->candidates[i].ordinal = inserter->link_list[i];
+	if (read_spares(inserter->link_spares, max, inserter->candidate_spare))
+		replace_one(inserter, base);
+	else
+		replace_all(inserter, base);
 }
 
 void
