@@ -260,6 +260,10 @@ pop_free_node(HnswInsert *insert, uint32 *ordinal, HnswSlot *slot)
 
 	if (head == INVALID_ORDINAL)
 		return false;
+	/* Others have taken ordinals since the search began. */
+	head = storage_meta_get(insert->index)->free_head;
+	if (head == INVALID_ORDINAL)
+		return false;
 	storage_reader_check_ordinal(insert->reader, head);
 	place = page_array_place(&insert->reader->meta->arrays[HNSW_NODES], head);
 
