@@ -14,6 +14,7 @@
 #include "index/sort_distance.h"
 #include "ivf/ivf.h"
 #include "storage/file_map.h"
+#include "storage/page_count.h"
 #include "storage/warmup.h"
 #include "utils/guc.h"
 
@@ -31,6 +32,7 @@ _PG_init(void)
 	ivf_init();
 	file_map_init();
 	warmup_init();
+	page_count_init();
 
 	/* Last, when all names are defined: from now on a misspelled one is an error. */
 	MarkGUCPrefixReserved("vectorstore");

@@ -93,10 +93,11 @@ typedef struct StorageReader
 	uint32 looks;		   /* so far */
 	char *scratch;		   /* copies of this batch's slots */
 	Size scratch_size;
-	bool cold;		   /* what walks read is asked for ahead (storage/cold_read.c) */
-	bool rerank_cold;  /* and so are raw vectors that are read beside codes */
-	uint32 batches;	   /* read so far */
-	uint64 disk_reads; /* of this process, when the walk began */
+	bool cold;					  /* what walks read is asked for ahead (storage/cold_read.c) */
+	bool rerank_cold;			  /* and so are raw vectors that are read beside codes */
+	uint32 batches;				  /* read so far */
+	struct PageCount *page_count; /* while pages are counted (storage/page_count.h) */
+	uint64 disk_reads;			  /* of this process, when the walk began */
 } StorageReader;
 
 /*
@@ -137,10 +138,16 @@ storage_reader_check_ordinal(StorageReader *reader, uint32 ordinal)
 		storage_reader_check_ordinal_slow(reader, ordinal);
 }
 
+/* Of a reader that counts pages: these slots are read. */
+extern void
+storage_note_slots(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count);
+
 static inline void
 storage_fetch(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
 			  const void **slots)
 {
+	if (unlikely(reader->page_count != NULL))
+		storage_note_slots(reader, array, ordinals, count);
 	reader->store->fetch(reader, array, ordinals, count, slots);
 }
 

@@ -241,6 +241,8 @@ storage_read_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 
 
 	if (reader->cold && reader->map != NULL)
 		storage_prefetch_run(reader, array, first, count);
+	for (uint32 i = 0; unlikely(reader->page_count != NULL) && i < count; i++)
+		storage_note_slots(reader, array, &(uint32){first + i}, 1);
 	timed = storage_batch_begin(reader, &start);
 	reader->store->fetch_run(reader, array, first, count, slots);
 	storage_reader_run(reader, section, argument);

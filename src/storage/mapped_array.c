@@ -42,7 +42,7 @@ mapped_array_begin_packed(StorageReader *reader, PageArrayId array_id, uint32 li
 {
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 
-	if (reader->map == NULL || !reader->settle.everything_settled)
+	if (reader->map == NULL || reader->page_count != NULL || !reader->settle.everything_settled)
 		return false;
 	mapped->array = array;
 	mapped->map = reader->map;

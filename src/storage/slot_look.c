@@ -10,7 +10,7 @@
 bool
 slot_look_is_allowed(const StorageReader *reader, PageArrayId array)
 {
-	return (reader->peeks || !reader->live) && !reader->copy_out &&
+	return (reader->peeks || !reader->live) && !reader->copy_out && reader->page_count == NULL &&
 		   reader->meta->arrays[array].slots_per_page > 0 && pin_cache_may_look(reader->pins);
 }
 

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "storage/buffer_peek.h"
 #include "storage/cold_read.h"
+#include "storage/page_count.h"
 #include "storage/pin_cache.h"
 #include "storage/vector_store.h"
 #include "utils/memutils.h"
@@ -114,6 +115,7 @@ storage_reader_begin(Relation index, StorageKind wanted, Snapshot snapshot)
 		vector_store_routine(storage_effective_kind(index, wanted, snapshot, &reader->reason));
 	reader->store->begin(reader);
 	cold_read_begin(reader);
+	page_count_begin(reader);
 
 	MemoryContextSwitchTo(outer);
 	return reader;
@@ -141,6 +143,7 @@ storage_reader_refresh(StorageReader *reader)
 {
 	MemoryContext outer = MemoryContextSwitchTo(reader->context);
 
+	page_count_report(reader);
 	storage_reader_release_pins(reader);
 	storage_meta_copy(reader->meta, storage_meta_get(reader->index));
 	set_mapped_limit(reader);
@@ -166,6 +169,7 @@ storage_reader_release_pins(StorageReader *reader)
 void
 storage_reader_end(StorageReader *reader)
 {
+	page_count_report(reader);
 	storage_reader_release_pins(reader);
 	reader->store->end(reader);
 	MemoryContextDelete(reader->context);
@@ -261,6 +265,8 @@ storage_copy_head(StorageReader *reader, PageArrayId array_id, uint32 ordinal, u
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 	SlotPlace place = page_array_place(array, ordinal);
 
+	if (unlikely(reader->page_count != NULL))
+		storage_note_slots(reader, array_id, &ordinal, 1);
 	if ((reader->map == NULL || !copy_mapped(reader, array, ordinal, place, size, slot)) &&
 		!copy_peeking(reader, array_id, place, size, slot))
 		buffer_pool_copy_head(reader, array_id, ordinal, size, slot);
@@ -279,6 +285,8 @@ storage_copy_head_whole(StorageReader *reader, PageArrayId array_id, uint32 ordi
 	const PageArrayMeta *array = &reader->meta->arrays[array_id];
 	SlotPlace place = page_array_place(array, ordinal);
 
+	if (unlikely(reader->page_count != NULL))
+		storage_note_slots(reader, array_id, &ordinal, 1);
 	if (reader->map == NULL || !copy_mapped(reader, array, ordinal, place, size, slot) ||
 		!settle_view_is_settled_now(&reader->settle, place.data_block))
 		buffer_pool_copy_head(reader, array_id, ordinal, size, slot);
