@@ -23,6 +23,8 @@
 #ifndef STORAGE_VECTOR_STORE_H
 #define STORAGE_VECTOR_STORE_H
 
+#include <sys/resource.h>
+
 #include "portability/instr_time.h"
 #include "storage/file_map.h"
 #include "storage/page_array.h"
@@ -97,7 +99,7 @@ typedef struct StorageReader
 	bool rerank_cold;			  /* and so are raw vectors that are read beside codes */
 	uint32 batches;				  /* read so far */
 	struct PageCount *page_count; /* while pages are counted (storage/page_count.h) */
-	uint64 disk_reads;			  /* of this process, when the walk began */
+	struct rusage usage;		  /* of this process, when the walk began */
 } StorageReader;
 
 /*

@@ -183,6 +183,9 @@ visit_by_copies(HnswSearch *search, uint32 ordinal, int level)
 	HnswSlot slot;
 	HnswList list;
 
+	/* Node and vector together, and no wait for one after the other */
+	if (reader->cold)
+		reader->store->prefetch(reader, HNSW_NODES, &ordinal, 1);
 	storage_read_batch(reader, PAGE_ARRAY_VECTORS, &ordinal, 1, &edges->slot, measure_section,
 					   edges);
 	hnsw_read_node(reader, ordinal, &slot);

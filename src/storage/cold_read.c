@@ -6,9 +6,10 @@
  * not, page faults one by one cost a disk access each.  So a reader has a state:
  *
  * - cold: batches of what a walk reads (lists, codes; raw vectors where there are
- *   no codes) are asked for ahead, slot by slot.  A walk ends cold if the process
- *   read anything from disk during it (getrusage), and only many walks without
- *   any make it warm: pages that come and go for want of memory must not be taken
+ *   no codes) are asked for ahead, slot by slot.  A walk makes it cold by some page
+ *   faults that waited for the disk (getrusage; one alone is cheaper than what the
+ *   next walks would ask for), and only many walks that read hardly a page from
+ *   disk make it warm: pages that come and go for want of memory must not be taken
  *   for a warm index.  The state is kept with the map, from scan to scan; a new
  *   map's is found by a look at some pages.  Within a walk that began warm, and
  *   always in buffer_pool mode, the clock tells: every eighth batch is timed.
@@ -28,8 +29,6 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include <sys/resource.h>
-
 #include "portability/instr_time.h"
 #include "storage/cold_read.h"
 
@@ -37,8 +36,12 @@
 #define COLD_BATCH_US 60
 /* Of warm batches every so many is timed: a look at the clock costs as much as a distance */
 #define WARM_BATCHES_PER_TIMING 8
-/* Walks without a page from disk after which a map is warm */
+/* Faults of one walk that make a map cold; fewer cost less than asking for all */
+#define COLD_FAULTS 3
+/* Walks in a row with at most one page from disk after which a map is warm */
 #define CALM_WALKS 32
+/* Bytes that ru_inblock counts */
+#define RUSAGE_BLOCK_BYTES 512
 /* Pages of a new map that are looked at */
 #define PROBE_PAGES 16
 
@@ -126,43 +129,37 @@ cold_read_begin(StorageReader *reader)
 	reader->cold = map->cold;
 }
 
-/* Pages that this process has read from disk so far, in some unit. */
-static uint64
-count_disk_reads(void)
-{
-	struct rusage usage;
-
-	if (getrusage(RUSAGE_SELF, &usage) != 0)
-		return 0;
-	return (uint64) usage.ru_majflt + (uint64) usage.ru_inblock;
-}
-
 void
 storage_walk_begin(StorageReader *reader)
 {
 	if (reader->map == NULL)
 		return;
 	reader->cold = reader->map->cold;
-	reader->disk_reads = count_disk_reads();
+	if (getrusage(RUSAGE_SELF, &reader->usage) != 0)
+		memset(&reader->usage, 0, sizeof(reader->usage));
 }
 
 void
 storage_walk_end(StorageReader *reader)
 {
 	FileMap *map = reader->map;
+	struct rusage usage;
+	long faults;
+	long bytes;
 
-	if (map == NULL)
+	if (map == NULL || getrusage(RUSAGE_SELF, &usage) != 0)
 		return;
-	if (count_disk_reads() != reader->disk_reads)
+	faults = usage.ru_majflt - reader->usage.ru_majflt;
+	bytes = (usage.ru_inblock - reader->usage.ru_inblock) * RUSAGE_BLOCK_BYTES;
+	/* What was asked for ahead is no fault; and one fault reads more than its page. */
+	if (map->cold && faults <= 1 && bytes <= 4096)
 	{
-		map->cold = true;
-		map->calm_walks = 0;
+		if (++map->calm_walks >= CALM_WALKS)
+			map->cold = false;
+		return;
 	}
-	else if (map->cold && ++map->calm_walks >= CALM_WALKS)
-	{
-		map->cold = false;
-		map->calm_walks = 0;
-	}
+	map->calm_walks = 0;
+	map->cold = map->cold || faults >= COLD_FAULTS;
 }
 
 bool
@@ -201,9 +198,9 @@ read_rerank_batch(StorageReader *reader, const uint32 *ordinals, uint32 count, c
 {
 	instr_time start;
 
-	INSTR_TIME_SET_CURRENT(start);
 	if (reader->rerank_cold && count > 1)
 		reader->store->prefetch(reader, PAGE_ARRAY_VECTORS, ordinals, count);
+	INSTR_TIME_SET_CURRENT(start);
 	storage_fetch(reader, PAGE_ARRAY_VECTORS, ordinals, count, slots);
 	storage_reader_run(reader, section, argument);
 	reader->rerank_cold = waited_since(start);
