@@ -96,9 +96,13 @@ class Searches:
                 for effort in kind.efforts if self.of_kind(kind) else ():
                     for config in self.of_kind(kind):
                         self.measure(config, effort)
-            for peer in PEERS if peers else ():
+            for peer in self.libraries() if peers else ():
                 self.peer_samples.setdefault(peer.name, []).append(peers.measure(peer))
             print(f"{self.data.name}: round {number + 1} of {ROUNDS} done", flush=True)
+
+    def libraries(self):
+        """Those that are beside a configuration of the same kind."""
+        return [peer for peer in PEERS if self.of_kind(KINDS[peer.kind])]
 
     def points(self, config):
         """One row per effort: the median of each figure over the rounds, and the recall of the round
