@@ -24,7 +24,8 @@ RESET hnsw.ef_search;
 CREATE INDEX recall_cosine ON recall_rows USING ivf (v vector_cosine_ops) WITH (lists = 4, quantizer = none);
 CREATE INDEX recall_part ON recall_rows USING hnsw ((v::halfvec(8)) halfvec_l1_ops) WHERE kept;
 SET ivf.probes = 4;
-SELECT vectorstore_recall('recall_cosine');
+-- (normalized and rounded, two rows may change places)
+SELECT vectorstore_recall('recall_cosine') >= 0.99 AS nearly_all;
 SET hnsw.ef_search = 400;
 SELECT vectorstore_recall('recall_part', 5, 100) > 0.98 AS nearly_all;
 SELECT vectorstore_recall('recall_part', 2000, 10) < 0.5 AS not_beyond_ef_search;
