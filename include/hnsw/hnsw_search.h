@@ -37,6 +37,7 @@ typedef struct HnswSearch
 		*results; /* nearest first (in the other walk a heap, furthest first, until it ends) */
 	uint32 result_count;
 	uint32 result_capacity;
+	uint32 widening; /* places of the beam beyond ef, on level 0 */
 
 	/*
 	 * For a search that may go on (set keep_discarded after hnsw_search_begin): what was met on
@@ -53,6 +54,9 @@ typedef struct HnswSearch
 /* Prepare; memory in the current context.  `vector` must outlive the search. */
 extern void hnsw_search_begin(HnswSearch *search, StorageReader *reader, const IndexType *type,
 							  const void *vector, uint32 max_ef, bool follow_chains);
+
+/* Have a search by codes keep some nodes more than its `ef` on the way; for scans. */
+extern void hnsw_search_widen(HnswSearch *search);
 
 /*
  * From the entry point down to (and not including) level `level`, one nearest node at a time

@@ -115,6 +115,7 @@ search_index(IndexScanDesc scan)
 	outer = MemoryContextSwitchTo(common->search_context);
 	hnsw_search_begin(search, common->reader, &common->type, common->vector, state->ef, true);
 	search->keep_discarded = state->iterative != ITERATIVE_SCAN_OFF;
+	hnsw_search_widen(search);
 	if (hnsw_search_descend(search, 0))
 		hnsw_search_level(search, 0, state->ef);
 	rerank_batch(state);
