@@ -71,6 +71,9 @@ file_map_page(FileMap *map, BlockNumber block)
 typedef void (*MappedReadSection)(void *argument);
 extern void mapped_read_call(MappedReadSection section, void *argument);
 
+/* The section that copies `bytes` bytes of mapped pages. */
+extern void mapped_read_copy(void *to, const void *from, size_t bytes);
+
 /* Have this process's SIGBUS handler in place; file_map_acquire does.  Cheap when it is. */
 extern void mapped_read_install_handler(void);
 

@@ -213,6 +213,10 @@ storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordin
 extern bool storage_batch_begin(StorageReader *reader, instr_time *start);
 extern void storage_batch_end(StorageReader *reader, instr_time start);
 
+/* Copy any number of slots out, batch by batch: slot i to copies + i * stride. */
+extern void storage_read_copies(StorageReader *reader, PageArrayId array, const uint32 *ordinals,
+								uint32 count, Size stride, char *copies);
+
 /* The same for `count` (at most STORAGE_MAX_BATCH) consecutive slots. */
 extern void storage_read_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 count,
 							 const void **slots, MappedReadSection section, void *argument);

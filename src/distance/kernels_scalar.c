@@ -170,9 +170,24 @@ sq8_l1_batch(const float *query, const void *const *codes, uint32_t count, uint3
 					query, codes, count, dimensions, distances);
 }
 
-static void
-sq8_dot_batch(const int16_t *query, const void *const *codes, uint32_t count, uint32_t dimensions,
-			  int32_t *dots)
+typedef int32_t (*IntegerElement)(const void *vector, uint32_t at);
+
+static inline int32_t
+int16_element(const void *vector, uint32_t at)
+{
+	return ((const int16_t *) vector)[at];
+}
+
+static inline int32_t
+uint8_element(const void *vector, uint32_t at)
+{
+	return ((const uint8_t *) vector)[at];
+}
+
+/* Products of integers with the values of codes, without rounding */
+static inline void
+integer_dot_batch(IntegerElement element, const void *query, const void *const *codes,
+				  uint32_t count, uint32_t dimensions, int32_t *dots)
 {
 	size_t bytes = sizeof(Sq8Code) + dimensions;
 
@@ -184,28 +199,23 @@ sq8_dot_batch(const int16_t *query, const void *const *codes, uint32_t count, ui
 
 		prefetch_vectors(codes, count, i + PREFETCH_WINDOW, 1, bytes);
 		for (uint32_t j = 0; j < dimensions; j++)
-			dot += query[j] * values[j];
+			dot += element(query, j) * values[j];
 		dots[i] = dot;
 	}
+}
+
+static void
+sq8_dot_batch(const int16_t *query, const void *const *codes, uint32_t count, uint32_t dimensions,
+			  int32_t *dots)
+{
+	integer_dot_batch(int16_element, query, codes, count, dimensions, dots);
 }
 
 static void
 sq8_code_dot_batch(const Sq8Code *query, const void *const *codes, uint32_t count,
 				   uint32_t dimensions, int32_t *dots)
 {
-	size_t bytes = sizeof(Sq8Code) + dimensions;
-
-	prefetch_vectors(codes, count, 0, PREFETCH_WINDOW, bytes);
-	for (uint32_t i = 0; i < count; i++)
-	{
-		const uint8_t *values = ((const Sq8Code *) codes[i])->values;
-		int32_t dot = 0;
-
-		prefetch_vectors(codes, count, i + PREFETCH_WINDOW, 1, bytes);
-		for (uint32_t j = 0; j < dimensions; j++)
-			dot += query->values[j] * values[j];
-		dots[i] = dot;
-	}
+	integer_dot_batch(uint8_element, query->values, codes, count, dimensions, dots);
 }
 
 static float

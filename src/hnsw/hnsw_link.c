@@ -128,45 +128,17 @@ copy_vectors(HnswLinker *linker, const uint32 *ordinals, uint32 count, const voi
 	return vectors;
 }
 
-/* Slots that are copied in a section that may be left */
-typedef struct CopySection
-{
-	const void **slots;
-	uint32 count;
-	Size size;
-	char *copies;
-} CopySection;
-
-static void
-copy_section(void *argument)
-{
-	const CopySection *section = argument;
-
-	for (uint32 i = 0; i < section->count; i++)
-		memcpy(section->copies + i * section->size, section->slots[i], section->size);
-}
-
 /* Copies of what is compared, in the same way */
 static char *
 copy_compared(HnswLinker *linker, const uint32 *ordinals, uint32 count, const void **slots)
 {
 	Size size = linker->reader->meta->arrays[linker->array].slot_size;
-	const void *batch[STORAGE_MAX_BATCH];
 	char *copies;
 
 	if (linker->array == PAGE_ARRAY_VECTORS)
 		return copy_vectors(linker, ordinals, count, slots);
 	copies = MemoryContextAllocHuge(linker->context, Max(count, 1) * size);
-	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
-	{
-		CopySection section = {.slots = batch,
-							   .count = Min(count - first, STORAGE_MAX_BATCH),
-							   .size = size,
-							   .copies = copies + first * size};
-
-		storage_read_batch(linker->reader, linker->array, ordinals + first, section.count, batch,
-						   copy_section, &section);
-	}
+	storage_read_copies(linker->reader, linker->array, ordinals, count, size, copies);
 	for (uint32 i = 0; i < count; i++)
 		slots[i] = copies + i * size;
 	return copies;
@@ -210,6 +182,17 @@ touch_slots(const Choice *choice, uint32 count)
 		storage_touch(choice->slots[i], bytes);
 }
 
+/* Make the slots behind the first one candidates, in the order of their distances to the first. */
+static void
+take_candidates(const Choice *choice)
+{
+	HnswLinker *linker = choice->linker;
+
+	touch_slots(choice, choice->count + 1);
+	memcpy(linker->slots, choice->slots + 1, choice->count * sizeof(void *));
+	sort_candidates(linker, measure, linker, choice->slots[0], 0, choice->count);
+}
+
 /* Algorithm 4 for the node of the first slot */
 static void
 choose_section(void *argument)
@@ -217,9 +200,7 @@ choose_section(void *argument)
 	Choice *choice = argument;
 	HnswLinker *linker = choice->linker;
 
-	touch_slots(choice, choice->count + 1);
-	memcpy(linker->slots, choice->slots + 1, choice->count * sizeof(void *));
-	sort_candidates(linker, measure, linker, choice->slots[0], 0, choice->count);
+	take_candidates(choice);
 	choice->result =
 		hnsw_select_neighbors_filled(measure, linker, linker->candidates, linker->pointers,
 									 choice->count, choice->max, choice->max, linker->order, NULL);
@@ -245,9 +226,7 @@ drop_section(void *argument)
 	Choice *choice = argument;
 	HnswLinker *linker = choice->linker;
 
-	touch_slots(choice, choice->count + 1);
-	memcpy(linker->slots, choice->slots + 1, choice->count * sizeof(void *));
-	sort_candidates(linker, measure, linker, choice->slots[0], 0, choice->count);
+	take_candidates(choice);
 	choice->result =
 		hnsw_find_dropped(measure, linker, linker->candidates, linker->pointers, choice->count);
 }

@@ -86,42 +86,11 @@ complete_vector(StorageReader *reader, const IndexType *type, uint32 ordinal, bo
 	return header->size >= sizeof(VaryingVector);
 }
 
-/* Slots of one batch, copied in a section that may be left */
-typedef struct SlotCopies
-{
-	const void **slots;
-	uint32 count;
-	Size slot_size;
-	Size stride;
-	char *vectors;
-} SlotCopies;
-
-static void
-copy_slots(void *argument)
-{
-	const SlotCopies *copies = argument;
-
-	for (uint32 i = 0; i < copies->count; i++)
-		memcpy(copies->vectors + i * copies->stride, copies->slots[i], copies->slot_size);
-}
-
 void
 hnsw_read_vectors(StorageReader *reader, const IndexType *type, const uint32 *ordinals,
 				  uint32 count, void *vectors)
 {
-	const void *slots[STORAGE_MAX_BATCH];
-
-	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
-	{
-		SlotCopies copies = {.slots = slots,
-							 .count = Min(count - first, STORAGE_MAX_BATCH),
-							 .slot_size = reader->meta->arrays[PAGE_ARRAY_VECTORS].slot_size,
-							 .stride = type->vector_size,
-							 .vectors = (char *) vectors + first * (Size) type->vector_size};
-
-		storage_read_batch(reader, PAGE_ARRAY_VECTORS, ordinals + first, copies.count, slots,
-						   copy_slots, &copies);
-	}
+	storage_read_copies(reader, PAGE_ARRAY_VECTORS, ordinals, count, type->vector_size, vectors);
 	for (uint32 i = 0; type->vector_type->varying && i < count; i++)
 	{
 		VaryingVector *vector = (VaryingVector *) ((char *) vectors + i * (Size) type->vector_size);

@@ -112,41 +112,21 @@ ivf_nearest_list(StorageReader *reader, const float *vector)
 	return nearest;
 }
 
-/* Copy of a batch of centroids, in a section that may be left */
-typedef struct CopySection
-{
-	const void **slots;
-	uint32 count;
-	uint32 dimensions;
-	float *copies;
-} CopySection;
-
-static void
-copy_batch(void *argument)
-{
-	const CopySection *section = argument;
-
-	for (uint32 i = 0; i < section->count; i++)
-		memcpy(section->copies + (Size) i * section->dimensions, section->slots[i],
-			   section->dimensions * sizeof(float));
-}
-
 void
 ivf_copy_centroids(StorageReader *reader, float *centroids)
 {
 	uint32 list_count = ivf_meta(reader->meta)->lists;
+	uint32 dimensions = reader->meta->dimensions;
 	uint32 ordinals[STORAGE_MAX_BATCH];
-	const void *slots[STORAGE_MAX_BATCH];
-	CopySection section = {.slots = slots, .dimensions = reader->meta->dimensions};
+	uint32 count;
 
-	for (uint32 first = 0; first < list_count; first += STORAGE_MAX_BATCH)
+	for (uint32 first = 0; first < list_count; first += count)
 	{
 		CHECK_FOR_INTERRUPTS();
-		section.count = Min(list_count - first, STORAGE_MAX_BATCH);
-		section.copies = centroids + (Size) first * section.dimensions;
-		for (uint32 i = 0; i < section.count; i++)
+		count = Min(list_count - first, STORAGE_MAX_BATCH);
+		for (uint32 i = 0; i < count; i++)
 			ordinals[i] = first + i;
-		storage_read_batch(reader, IVF_CENTROIDS, ordinals, section.count, slots, copy_batch,
-						   &section);
+		storage_read_copies(reader, IVF_CENTROIDS, ordinals, count, dimensions * sizeof(float),
+							(char *) (centroids + (Size) first * dimensions));
 	}
 }

@@ -230,6 +230,40 @@ storage_read_batch(StorageReader *reader, PageArrayId array, const uint32 *ordin
 		storage_batch_end(reader, start);
 }
 
+/* A batch of slots, copied in a section that may be left */
+typedef struct CopySection
+{
+	const void *slots[STORAGE_MAX_BATCH];
+	uint32 count;
+	Size slot_size;
+	Size stride;
+	char *copies;
+} CopySection;
+
+static void
+copy_slots(void *argument)
+{
+	const CopySection *section = argument;
+
+	for (uint32 i = 0; i < section->count; i++)
+		memcpy(section->copies + i * section->stride, section->slots[i], section->slot_size);
+}
+
+void
+storage_read_copies(StorageReader *reader, PageArrayId array, const uint32 *ordinals, uint32 count,
+					Size stride, char *copies)
+{
+	CopySection section = {.slot_size = reader->meta->arrays[array].slot_size, .stride = stride};
+
+	for (uint32 first = 0; first < count; first += STORAGE_MAX_BATCH)
+	{
+		section.count = Min(count - first, STORAGE_MAX_BATCH);
+		section.copies = copies + first * stride;
+		storage_read_batch(reader, array, ordinals + first, section.count, section.slots,
+						   copy_slots, &section);
+	}
+}
+
 void
 storage_read_run(StorageReader *reader, PageArrayId array, uint32 first, uint32 count,
 				 const void **slots, MappedReadSection section, void *argument)

@@ -124,3 +124,26 @@ mapped_read_call(MappedReadSection section, void *argument)
 	}
 	file_map_report_fault(&fault_place);
 }
+
+typedef struct MappedCopy
+{
+	void *to;
+	const void *from;
+	size_t bytes;
+} MappedCopy;
+
+static void
+copy_mapped_bytes(void *argument)
+{
+	const MappedCopy *copy = argument;
+
+	memcpy(copy->to, copy->from, copy->bytes);
+}
+
+void
+mapped_read_copy(void *to, const void *from, size_t bytes)
+{
+	MappedCopy copy = {.to = to, .from = from, .bytes = bytes};
+
+	mapped_read_call(copy_mapped_bytes, &copy);
+}

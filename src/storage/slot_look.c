@@ -71,33 +71,17 @@ slot_look_read(StorageReader *reader, PageArrayId array, const uint32 *ordinals,
 	storage_read_batch(reader, array, ordinals, count, slots, section, argument);
 }
 
-/* A copy of a slot, in a section that may be left */
-typedef struct SlotCopy
-{
-	const void *from;
-	void *to;
-	uint32 bytes;
-} SlotCopy;
-
-static void
-copy_slot(void *argument)
-{
-	const SlotCopy *copy = argument;
-
-	memcpy(copy->to, copy->from, copy->bytes);
-}
-
 bool
 slot_look_copy(StorageReader *reader, PageArrayId array, uint32 ordinal, uint32 bytes, void *copy)
 {
 	SlotLooks looks;
-	SlotCopy section = {.to = copy, .bytes = bytes};
+	const void *slot;
 
-	slot_look_batch(reader, array, &ordinal, 1, &section.from, &looks);
+	slot_look_batch(reader, array, &ordinal, 1, &slot, &looks);
 	if (looks.count == 0)
-		mapped_read_call(copy_slot, &section);
+		mapped_read_copy(copy, slot, bytes);
 	else
-		copy_slot(&section);
+		memcpy(copy, slot, bytes);
 	return slot_looks_held(reader, &looks);
 }
 

@@ -213,28 +213,12 @@ storage_fetch_run_singly(StorageReader *reader, PageArrayId array, uint32 first,
 	reader->store->fetch(reader, array, ordinals, count, slots);
 }
 
-/* A copy of one slot in a mapped-read section */
-typedef struct SlotCopy
-{
-	const void *from;
-	void *to;
-	uint32 size;
-} SlotCopy;
-
-static void
-copy_slot(void *argument)
-{
-	const SlotCopy *copy = argument;
-
-	memcpy(copy->to, copy->from, copy->size);
-}
-
 /* Copy through the map, if the slot is whole on a settled page; false otherwise. */
 static bool
 copy_mapped(StorageReader *reader, const PageArrayMeta *array, uint32 ordinal, SlotPlace place,
 			uint32 size, void *slot)
 {
-	SlotCopy copy;
+	const char *from;
 
 	if (place.first < array->slot_size || ordinal >= reader->mapped_limit ||
 		!settle_view_is_settled(&reader->settle, place.data_block))
@@ -242,11 +226,9 @@ copy_mapped(StorageReader *reader, const PageArrayMeta *array, uint32 ordinal, S
 	if (reader->cold)
 		file_map_prefetch(reader->map, storage_block_of_data_block(place.data_block),
 						  STORAGE_PAYLOAD_OFFSET + place.offset, size);
-	copy.from = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
-				STORAGE_PAYLOAD_OFFSET + place.offset;
-	copy.to = slot;
-	copy.size = size;
-	mapped_read_call(copy_slot, &copy);
+	from = file_map_page(reader->map, storage_block_of_data_block(place.data_block)) +
+		   STORAGE_PAYLOAD_OFFSET + place.offset;
+	mapped_read_copy(slot, from, size);
 	return true;
 }
 
