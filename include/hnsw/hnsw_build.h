@@ -5,6 +5,7 @@
  *
  *		hnsw_build.c           the pipeline: load, encode, graph, write
  *		hnsw_build_load.c      heap rows -> sorted -> vectors, TIDs of nodes
+ *		hnsw_build_codes.c     what is measured, and where it lies
  *		hnsw_build_edges.c     the memory of the edges laid out
  *		hnsw_build_order.c     in which order nodes are inserted, and by whom
  *		hnsw_build_graph.c     insertion of a node into the graph: its search
@@ -52,6 +53,7 @@ typedef struct HnswEdges
 	uint32 *neighbors; /* level 0: 2m of each node */
 	uint32 *uppers;	   /* of each node: first slot of its upper levels, or HNSW_UPPER_* */
 	uint32 *slots;	   /* upper levels: the node's level, then m neighbors, of each slot */
+	float *distances;  /* of each neighbor of each list, from the list's node (hnsw_build_link.c) */
 	uint32 *spares;	   /* a bit for each neighbor of each list (hnsw_build_link.c) */
 	uint8 *in_degrees; /* scratch of hnsw_build_link_lost_nodes(), a byte for each node */
 } HnswEdges;
@@ -70,15 +72,23 @@ typedef struct HnswBuildShared
 /* One process's means to insert nodes; hnsw_build_graph.c knows the rest. */
 typedef struct HnswInserter HnswInserter;
 
+/* One representation of the vectors: the index's own, or the build's */
+typedef struct HnswBuildCodes
+{
+	const QuantizerRoutine *quantizer; /* "none": these are the vectors */
+	const void *parameters;			   /* the quantizer's, NULL if it has none */
+	BuiltArray codes;
+} HnswBuildCodes;
+
 /* Everything that an inserter needs to know of the index */
 typedef struct HnswBuildSource
 {
 	IndexType type;
 	uint32 ef_construction;
-	const QuantizerRoutine *quantizer;
-	const void *parameters; /* the quantizer's, NULL if it has none */
 	BuiltArray vectors;
-	BuiltArray codes; /* the vectors again where the quantizer is "none"; perhaps the build's own */
+	HnswBuildCodes searched; /* what searches measure */
+	HnswBuildCodes
+		compared;	   /* what selection measures: codes that can be compared, or raw vectors */
 	bool has_locality; /* ordinals are in locality order */
 } HnswBuildSource;
 
@@ -100,9 +110,11 @@ typedef struct HnswBuild
 	uint32 node_count;
 	uint32 upper_count; /* upper slots that the nodes take */
 
-	MemoryContext codes_context; /* of codes that the index does not keep */
-	BuildMemory codes_memory;
+	MemoryContext codes_context; /* of codes that lie outside of the index */
 	bool has_own_codes;
+	BuildMemory own_codes;
+	bool has_copied_codes;
+	BuildMemory copied_codes;
 	BuildMemory edges_memory;
 	HnswEdges edges;
 	void *parameters; /* the quantizer's, NULL if it has none */
@@ -117,12 +129,23 @@ typedef struct HnswNodeRecord
 	ItemPointerData tids[HNSW_NODE_TIDS];
 } HnswNodeRecord;
 
-/* hnsw_build.c */
+/* hnsw_build_codes.c: what searches and selection measure */
+/* The index's own; `map` must be held as long as the source is used. */
 extern void hnsw_build_source_init(HnswBuildSource *source, const IndexType *type,
 								   const IndexMeta *meta, FileMap *map, const void *parameters);
 
-/* Let the graph be built on codes that the index does not keep, in memory at `codes`. */
+/* Let the graph be built with 8-bit codes that the index does not keep, in memory at `codes`. */
 extern void hnsw_build_source_use_codes(HnswBuildSource *source, const char *codes);
+/* Whether the index's codes don't serve its build, and codes for the build alone, of all nodes, in the
+ * part of maintenance_work_mem that the edges leave or a file. */
+extern bool hnsw_build_needs_own_codes(const HnswBuild *build);
+extern void hnsw_build_make_own_codes(HnswBuild *build);
+/* Copy the codes that searches read to where reads take less, if there is room in maintenance_work_mem;
+ * and let a source read the copy at `codes`. */
+extern void hnsw_build_copy_codes(HnswBuild *build);
+extern void hnsw_build_source_use_copies(HnswBuildSource *source, const char *codes);
+/* Free both kinds. */
+extern void hnsw_build_free_codes(HnswBuild *build);
 
 /* hnsw_build_load.c: rows in locality order; vectors and node records written */
 extern void hnsw_build_load(HnswBuild *build);
@@ -191,6 +214,15 @@ hnsw_edges_spares(const HnswEdges *edges, uint32 ordinal, int level)
 		level == 0 ? ordinal : (size_t) edges->node_count + edges->uppers[ordinal] + level - 1;
 
 	return edges->spares + list * hnsw_edges_spare_words(edges->m);
+}
+
+static inline float *
+hnsw_edges_distances(const HnswEdges *edges, uint32 ordinal, int level)
+{
+	if (level == 0)
+		return edges->distances + (size_t) ordinal * 2 * edges->m;
+	return edges->distances + (size_t) edges->node_count * 2 * edges->m +
+		   (size_t) (edges->uppers[ordinal] + level - 1) * edges->m;
 }
 
 static inline int

@@ -24,19 +24,20 @@ typedef struct LevelNeighbors
 {
 	uint32 count;
 	uint32 *ordinals;
+	float *distances;  /* from the node being inserted, as selection measures them */
 	bool *spare;	   /* hnsw_select_neighbors_filled() */
 	bool knows_spares; /* `spare` is filled in */
 } LevelNeighbors;
 
-/* A node that the search has met: a place of a table of which a later one may take it */
-typedef struct MetNode
+/* The distance of a candidate from the node being inserted, in a place that others of them may take */
+typedef struct NotedNode
 {
 	uint32 ordinal;
 	uint32 insertion; /* HnswInserter.insertion at that time */
-	float distance;	  /* from the node being inserted */
-} MetNode;
+	float distance;
+} NotedNode;
 
-#define MET_NODES 2048 /* a power of two */
+#define NOTED_NODES 1024 /* a power of two */
 
 struct HnswInserter
 {
@@ -44,17 +45,17 @@ struct HnswInserter
 	HnswEdges edges;
 	HnswBuildShared *shared;
 	bool parallel;
-	bool selects_codes; /* neighbors are selected by distances between codes */
+	bool measured_alike; /* distances of the search are those that selection compares */
 
 	/* The node being inserted */
 	uint32 ordinal;
 	uint32 insertion; /* counts them */
-	MetNode *met;
+	NotedNode *noted;
 	void *vector;
-	float *floats;		   /* the vector's, where it is something else */
-	QuantizerQuery *query; /* NULL: the search is on raw vectors */
-	QuantizerQuery *code_query;
-	const uint32 *starts; /* where its search begins */
+	float *floats;					/* the vector's, where it is something else */
+	QuantizerQuery *query;			/* NULL: the search is on raw vectors */
+	QuantizerQuery *compared_query; /* one of a selection; NULL: it compares raw vectors */
+	const uint32 *starts;			/* where its search begins */
 	uint32 start_count;
 	LevelNeighbors selected[HNSW_MAX_LEVEL];
 
@@ -82,12 +83,13 @@ struct HnswInserter
 	float *candidate_distances;
 	bool *candidate_spare;
 	uint32 *chosen;
-	char *candidate_copies; /* of candidates, and of the two ends of a link: vectors or codes */
+	char *candidate_copies; /* of candidates, and of the node: vectors or codes */
 
 	/* The link being made */
 	uint32 *link_list;
+	float *link_distances;
 	uint32 *link_spares;
-	uint32 link_base;
+	float link_distance; /* of the node being inserted from the list's node */
 	uint32 link_max;
 };
 
@@ -97,8 +99,8 @@ extern void hnsw_inserter_select(void *inserter);
 /* Write the node's own lists of the levels up to `top`; nobody can reach it yet. */
 extern void hnsw_inserter_write_lists(HnswInserter *inserter, int top);
 
-/* Link the node from the list of another one. */
-extern void hnsw_inserter_link(HnswInserter *inserter, uint32 base, int level);
+/* Link the node from the list of the n-th one that was selected. */
+extern void hnsw_inserter_link(HnswInserter *inserter, int level, uint32 n);
 
 /* Infinite distances may cancel to NaN (inner product), which has no place in an order. */
 static inline float
@@ -107,10 +109,10 @@ ordered_distance(float distance)
 	return isnan(distance) ? get_float4_infinity() : distance;
 }
 
-static inline MetNode *
-met_node(const HnswInserter *inserter, uint32 ordinal)
+static inline NotedNode *
+noted_node(const HnswInserter *inserter, uint32 ordinal)
 {
-	return &inserter->met[ordinal % MET_NODES];
+	return &inserter->noted[ordinal % NOTED_NODES];
 }
 
 /* An entry of the beam as a candidate */

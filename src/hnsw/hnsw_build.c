@@ -9,9 +9,7 @@
  *
  * The index's file is appended to and never rewritten, but for block 0.  What a
  * phase wrote, the next ones read through the map of that file, so a build holds
- * neither vectors nor codes in memory of its own; but where codes are to lie beside
- * the edges, which are not there yet, or are rabitq's, the graph is built on 8-bit
- * codes in memory or a temporary file.
+ * no vectors in memory of its own, and codes as far as hnsw_build_codes.c tells.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -23,63 +21,6 @@
 #include "index/build_codes.h"
 #include "index/index_build.h"
 #include "index/index_meta.h"
-
-void
-hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const IndexMeta *meta,
-					   FileMap *map, const void *parameters)
-{
-	source->type = *type;
-	source->type.vector_size = source->type.query_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
-	source->ef_construction = hnsw_meta((IndexMeta *) meta)->ef_construction;
-	source->quantizer = index_meta_quantizer(meta);
-	source->parameters = parameters;
-	source->has_locality = type->vector_type->to_floats != NULL;
-	built_array_init(&source->vectors, map, &meta->arrays[PAGE_ARRAY_VECTORS]);
-	if (meta->arrays[PAGE_ARRAY_CODES].slot_size > 0)
-		built_array_init(&source->codes, map, &meta->arrays[PAGE_ARRAY_CODES]);
-	else
-		source->codes = source->vectors;
-}
-
-void
-hnsw_build_source_use_codes(HnswBuildSource *source, const char *codes)
-{
-	source->quantizer = quantizer_routine(QUANTIZER_SQ8);
-	source->parameters = NULL;
-	built_array_init_in_memory(&source->codes, codes,
-							   source->quantizer->code_size(source->type.dimensions));
-}
-
-/*
- * Whether the index's codes don't serve its build: there are none yet beside the edges, and codes that
- * can't be compared with one another are too coarse for a good choice of neighbors.
- */
-static bool
-needs_own_codes(const HnswBuild *build)
-{
-	const QuantizerRoutine *quantizer = build->source.quantizer;
-
-	return hnsw_meta(build->meta)->edge_bits != 0 ||
-		   (!quantizer->exact && quantizer->prepare_code == NULL);
-}
-
-/* Codes for the build alone, in the part of maintenance_work_mem that the edges leave. */
-static void
-make_own_codes(HnswBuild *build, const BuiltArray *vectors)
-{
-	Size memory = (Size) maintenance_work_mem * 1024;
-	MemoryContext outer;
-
-	build->codes_context =
-		AllocSetContextCreate(CurrentMemoryContext, "hnsw build codes", ALLOCSET_DEFAULT_SIZES);
-	outer = MemoryContextSwitchTo(build->codes_context);
-	memory -= Min(memory, hnsw_build_edges_size(build));
-	build_codes_keep(&build->type, quantizer_routine(QUANTIZER_SQ8), vectors, build->node_count,
-					 &build->codes_memory, memory, hnsw_build_count_workers(build) > 0);
-	build->has_own_codes = true;
-	hnsw_build_source_use_codes(&build->source, build->codes_memory.address);
-	MemoryContextSwitchTo(outer);
-}
 
 /* Open what has been written; codes where the quantizer has any. */
 static void
@@ -97,8 +38,12 @@ encode(HnswBuild *build)
 	build->parameters =
 		build_codes_write(&build->type, meta, build->writer, &vectors, build->node_count);
 	hnsw_build_source_init(&build->source, &build->type, meta, build->map, build->parameters);
-	if (needs_own_codes(build))
-		make_own_codes(build, &vectors);
+
+	build->codes_context =
+		AllocSetContextCreate(CurrentMemoryContext, "hnsw build codes", ALLOCSET_DEFAULT_SIZES);
+	if (hnsw_build_needs_own_codes(build))
+		hnsw_build_make_own_codes(build);
+	hnsw_build_copy_codes(build);
 }
 
 static void
@@ -114,11 +59,7 @@ build_graph(HnswBuild *build)
 	hnsw_build_create_edges(build, workers > 0);
 	hnsw_build_insert_nodes(build, workers);
 	hnsw_build_link_lost_nodes(build);
-	if (build->has_own_codes)
-	{
-		build_memory_free(&build->codes_memory);
-		MemoryContextDelete(build->codes_context);
-	}
+	hnsw_build_free_codes(build);
 }
 
 static void

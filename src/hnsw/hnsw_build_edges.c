@@ -2,7 +2,7 @@
  * hnsw/hnsw_build_edges.c
  *		The memory of the edges of a graph under construction: its size and layout.
  *
- * About 8m + 15 bytes a node.  Where that exceeds maintenance_work_mem, or the
+ * About 16m + 15 bytes a node.  Where that exceeds maintenance_work_mem, or the
  * system's shared memory, it lies in a mapped temporary file (index/build_memory.h).
  */
 #include "postgres.h"
@@ -17,8 +17,8 @@ edges_size(uint32 node_count, uint32 upper_count, uint16 m)
 {
 	uint64 words = (uint64) node_count * (2 * m + 1) + (uint64) upper_count * (m + 1);
 
+	words += (uint64) node_count * 2 * m + (uint64) upper_count * m;
 	words += ((uint64) node_count + upper_count) * hnsw_edges_spare_words(m);
-
 	return words * sizeof(uint32) + node_count;
 }
 
@@ -37,7 +37,9 @@ hnsw_edges_layout(HnswEdges *edges, char *memory, uint32 node_count, uint32 uppe
 	edges->neighbors = (uint32 *) memory;
 	edges->uppers = edges->neighbors + (size_t) node_count * 2 * m;
 	edges->slots = edges->uppers + node_count;
-	edges->spares = edges->slots + (size_t) upper_count * (m + 1);
+	edges->distances = (float *) (edges->slots + (size_t) upper_count * (m + 1));
+	edges->spares =
+		(uint32 *) (edges->distances + (size_t) node_count * 2 * m + (size_t) upper_count * m);
 	edges->in_degrees =
 		(uint8 *) (edges->spares + ((size_t) node_count + upper_count) * hnsw_edges_spare_words(m));
 }

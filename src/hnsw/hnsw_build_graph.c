@@ -36,10 +36,10 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 					 bool parallel)
 {
 	HnswInserter *inserter = palloc0(sizeof(HnswInserter));
-	const QuantizerRoutine *quantizer = source->quantizer;
+	const QuantizerRoutine *quantizer = source->searched.quantizer;
+	const HnswBuildCodes *compared = &source->compared;
 	uint32 dimensions = source->type.dimensions;
 	Size vector_size = source->type.vector_size;
-	const BuiltArray *measured;
 	uint32 copies;
 	uint32 hop; /* most nodes that are measured together */
 
@@ -47,32 +47,33 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 	inserter->edges = *edges;
 	inserter->shared = shared;
 	inserter->parallel = parallel;
-	inserter->selects_codes = quantizer->prepare_code != NULL && source->type.metric != DISTANCE_L1;
+	inserter->measured_alike = quantizer == compared->quantizer;
 
 	inserter->fan = 2 * edges->m + 1;
 	inserter->candidate_limit = Max(source->ef_construction, inserter->fan);
-	measured = inserter->selects_codes ? &source->codes : &source->vectors;
-	if (measured->may_cross)
+	if (compared->codes.may_cross)
 	{
-		uint32 fitting = (uint32) (COPIES_SIZE / measured->slot_size);
+		uint32 fitting = (uint32) (COPIES_SIZE / compared->codes.slot_size);
 
 		inserter->candidate_limit = Min(inserter->candidate_limit, Max(fitting, inserter->fan));
 	}
-	copies = inserter->candidate_limit + 2;
+	copies = inserter->candidate_limit + 1;
 
 	inserter->vector = palloc(vector_size);
-	inserter->met = palloc0(MET_NODES * sizeof(MetNode));
+	inserter->noted = palloc0(NOTED_NODES * sizeof(NotedNode));
 	if (!quantizer->exact)
 	{
 		inserter->floats = palloc(dimensions * sizeof(float));
 		inserter->query = palloc(quantizer->query_size(dimensions));
-		inserter->code_query = palloc(quantizer->query_size(dimensions));
 	}
+	if (!compared->quantizer->exact)
+		inserter->compared_query = palloc(compared->quantizer->query_size(dimensions));
 	for (int level = 0; level < HNSW_MAX_LEVEL; level++)
 	{
 		uint32 max = hnsw_level_m((uint16) edges->m, level);
 
 		inserter->selected[level].ordinals = palloc(max * sizeof(uint32));
+		inserter->selected[level].distances = palloc(max * sizeof(float));
 		inserter->selected[level].spare = palloc(max * sizeof(bool));
 	}
 
@@ -85,7 +86,7 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 	inserter->slots = palloc(hop * sizeof(void *));
 	inserter->distances = palloc(hop * sizeof(float));
 	inserter->code_copies =
-		MemoryContextAllocHuge(CurrentMemoryContext, (Size) hop * source->codes.slot_size);
+		MemoryContextAllocHuge(CurrentMemoryContext, (Size) hop * source->searched.codes.slot_size);
 
 	inserter->candidates = palloc(copies * sizeof(Candidate));
 	inserter->candidate_slots = palloc(copies * sizeof(void *));
@@ -93,7 +94,7 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 	inserter->candidate_spare = palloc(copies * sizeof(bool));
 	inserter->chosen = palloc(inserter->fan * sizeof(uint32));
 	inserter->candidate_copies =
-		MemoryContextAllocHuge(CurrentMemoryContext, (Size) copies * measured->slot_size);
+		MemoryContextAllocHuge(CurrentMemoryContext, (Size) copies * compared->codes.slot_size);
 	return inserter;
 }
 
@@ -101,7 +102,7 @@ hnsw_inserter_create(const HnswBuildSource *source, const HnswEdges *edges, Hnsw
 static inline const void *
 code_slot(HnswInserter *inserter, uint32 ordinal, uint32 n)
 {
-	const BuiltArray *codes = &inserter->source.codes;
+	const BuiltArray *codes = &inserter->source.searched.codes;
 
 	return built_array_slot(codes, ordinal, inserter->code_copies + (Size) n * codes->slot_size);
 }
@@ -113,7 +114,8 @@ measure_slots(HnswInserter *inserter, uint32 count)
 	const HnswBuildSource *source = &inserter->source;
 
 	if (inserter->query != NULL)
-		source->quantizer->distances(inserter->query, inserter->slots, count, inserter->distances);
+		source->searched.quantizer->distances(inserter->query, inserter->slots, count,
+											  inserter->distances);
 	else
 		index_type_distances(&source->type, inserter->vector, inserter->slots, count,
 							 inserter->distances);
@@ -145,6 +147,18 @@ prefetch_list(const HnswInserter *inserter, uint32 ordinal, int level)
 	/* Two cache lines hold the list of m = 16 */
 	__builtin_prefetch(list);
 	__builtin_prefetch(list + 64);
+}
+
+/* What a link looks at */
+static inline void
+prefetch_link(const HnswInserter *inserter, uint32 ordinal, int level)
+{
+	const char *distances = (const char *) hnsw_edges_distances(&inserter->edges, ordinal, level);
+
+	prefetch_list(inserter, ordinal, level);
+	__builtin_prefetch(distances);
+	__builtin_prefetch(distances + 64);
+	__builtin_prefetch(hnsw_edges_spares(&inserter->edges, ordinal, level));
 }
 
 /* How many keys of the beam are below `key`; without a branch that could be guessed wrong. */
@@ -201,8 +215,6 @@ measure_found(HnswInserter *inserter, uint32 count)
 	{
 		float distance = ordered_distance(inserter->distances[i]);
 
-		*met_node(inserter, inserter->found[i]) = (MetNode){
-			.ordinal = inserter->found[i], .insertion = inserter->insertion, .distance = distance};
 		beam_insert(inserter, beam_key(distance, inserter->found[i]));
 	}
 }
@@ -299,8 +311,8 @@ begin_section(void *argument)
 		   built_array_slot(&source->vectors, inserter->ordinal, inserter->vector),
 		   source->type.vector_size);
 	if (inserter->query != NULL)
-		source->quantizer->prepare_query(
-			source->parameters, source->type.metric,
+		source->searched.quantizer->prepare_query(
+			source->searched.parameters, source->type.metric,
 			index_type_as_floats(&source->type, inserter->vector, inserter->floats),
 			source->type.dimensions, inserter->query);
 	memcpy(inserter->found, inserter->starts, inserter->start_count * sizeof(uint32));
@@ -336,11 +348,11 @@ insert_from(HnswInserter *inserter, int top)
 		const LevelNeighbors *selected = &inserter->selected[at];
 
 		for (uint32 i = 0; i < selected->count; i++)
-			prefetch_list(inserter, selected->ordinals[i], at);
+			prefetch_link(inserter, selected->ordinals[i], at);
 		for (uint32 i = 0; i < selected->count; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			hnsw_inserter_link(inserter, selected->ordinals[i], at);
+			hnsw_inserter_link(inserter, at, i);
 		}
 	}
 }

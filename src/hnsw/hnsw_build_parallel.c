@@ -37,7 +37,9 @@ typedef struct ParallelState
 	uint32 upper_count;
 	BuildMemoryShare edges;
 	bool has_own_codes;
-	BuildMemoryShare codes;
+	BuildMemoryShare own_codes;
+	bool has_copied_codes;
+	BuildMemoryShare copied_codes;
 	HnswBuildShared shared;
 } ParallelState;
 
@@ -110,7 +112,10 @@ insert_in_parallel(HnswBuild *build, int workers)
 	build_memory_share(&build->edges_memory, &state->edges);
 	state->has_own_codes = build->has_own_codes;
 	if (build->has_own_codes)
-		build_memory_share(&build->codes_memory, &state->codes);
+		build_memory_share(&build->own_codes, &state->own_codes);
+	state->has_copied_codes = build->has_copied_codes;
+	if (build->has_copied_codes)
+		build_memory_share(&build->copied_codes, &state->copied_codes);
 	hnsw_build_shared_init(&state->shared, lock_tranche());
 
 	inserter = hnsw_inserter_create(&build->source, &build->edges, &state->shared, true);
@@ -143,7 +148,8 @@ void
 hnsw_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 {
 	BuildMemory memory;
-	BuildMemory codes;
+	BuildMemory own_codes;
+	BuildMemory copied_codes;
 	HnswBuildSource source;
 	HnswEdges edges;
 	IndexType type;
@@ -164,15 +170,22 @@ hnsw_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 						   build_worker_piece(&worker, PIECE_PARAMETERS));
 	if (state->has_own_codes)
 	{
-		build_memory_attach(&codes, &state->codes);
-		hnsw_build_source_use_codes(&source, codes.address);
+		build_memory_attach(&own_codes, &state->own_codes);
+		hnsw_build_source_use_codes(&source, own_codes.address);
+	}
+	if (state->has_copied_codes)
+	{
+		build_memory_attach(&copied_codes, &state->copied_codes);
+		hnsw_build_source_use_copies(&source, copied_codes.address);
 	}
 
 	hnsw_build_insert_rounds(hnsw_inserter_create(&source, &edges, &state->shared, true), &edges,
 							 &state->shared, hnsw_build_rounds(state->node_count), NULL);
 
+	if (state->has_copied_codes)
+		build_memory_detach(&copied_codes);
 	if (state->has_own_codes)
-		build_memory_detach(&codes);
+		build_memory_detach(&own_codes);
 	build_memory_detach(&memory);
 	build_worker_end(&worker);
 }

@@ -9,7 +9,8 @@
  *
  * What is written from its beginning to its end goes to the file in pieces of a huge
  * page: where the file system keeps such a piece in one (ext4 from Linux 6.16, xfs, btrfs),
- * the map is one of huge pages, and reads like private memory.
+ * the map is one of huge pages, and reads like private memory.  Shared memory rarely has such, so
+ * what processes share goes to a file even if it is small, if they all only read it.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -174,6 +175,8 @@ create_in_memory(BuildMemory *memory, Size size, Size limit, bool parallel,
 	memory->size = Max(size, 1);
 	memory->access = access;
 	if (size > limit)
+		return false;
+	if (parallel && access == BUILD_MEMORY_SEQUENTIAL && temp_file_limit < 0)
 		return false;
 	if (parallel)
 		return shared_memory_has_room(memory->size) && create_shared(memory);

@@ -1,0 +1,173 @@
+/*
+ * hnsw/hnsw_build_codes.c
+ *		What a build measures: which codes or vectors its searches read and its
+ *		selection of neighbors compares, and where they lie.
+ *
+ * Selection needs codes that can be compared with one another.  Where the index's can't be
+ * (rabitq), or there are none yet (they are to lie beside the edges), a build makes
+ * 8-bit codes for itself.  Searches go by the index's own, if they have bits enough: codes of
+ * two bits take less than half the time of 8-bit ones, and the candidates are measured again
+ * before neighbors are selected.
+ *
+ * Codes are read at random, so that page tables cost more than the codes where they are
+ * mapped in pages of 4 kB.  So codes that searches read are copied from the index's file
+ * to memory in huge pages, or a file of such (index/build_memory.h), where maintenance_work_mem
+ * has room.  (A copy for each process is worse than one for all, which share a processor's cache.)
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "hnsw/hnsw_build.h"
+#include "index/build_codes.h"
+#include "index/index_meta.h"
+#include "quantizer/quantizer.h"
+
+/* Codes of fewer bits find too few of a node's neighbors */
+#define SEARCHED_BITS_MIN 2
+/* Slots that are copied at once */
+#define COPY_BATCH 64
+
+void
+hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const IndexMeta *meta,
+					   FileMap *map, const void *parameters)
+{
+	source->type = *type;
+	source->type.vector_size = source->type.query_size = meta->arrays[PAGE_ARRAY_VECTORS].slot_size;
+	source->ef_construction = hnsw_meta((IndexMeta *) meta)->ef_construction;
+	source->has_locality = type->vector_type->to_floats != NULL;
+	built_array_init(&source->vectors, map, &meta->arrays[PAGE_ARRAY_VECTORS]);
+
+	source->compared.quantizer = quantizer_routine(QUANTIZER_NONE);
+	source->compared.parameters = NULL;
+	source->compared.codes = source->vectors;
+	source->searched = source->compared;
+	if (meta->arrays[PAGE_ARRAY_CODES].slot_size > 0)
+	{
+		source->searched.quantizer = index_meta_quantizer(meta);
+		source->searched.parameters = parameters;
+		built_array_init(&source->searched.codes, map, &meta->arrays[PAGE_ARRAY_CODES]);
+	}
+	if (source->searched.quantizer->prepare_code != NULL && type->metric != DISTANCE_L1)
+		source->compared = source->searched;
+}
+
+void
+hnsw_build_source_use_codes(HnswBuildSource *source, const char *codes)
+{
+	const QuantizerRoutine *quantizer = quantizer_routine(QUANTIZER_SQ8);
+	HnswBuildCodes own = {.quantizer = quantizer};
+
+	built_array_init_in_memory(&own.codes, codes, quantizer->code_size(source->type.dimensions));
+	if (source->type.metric != DISTANCE_L1)
+		source->compared = own;
+	if (source->searched.quantizer->exact || source->searched.quantizer->bits < SEARCHED_BITS_MIN)
+		source->searched = own;
+}
+
+bool
+hnsw_build_needs_own_codes(const HnswBuild *build)
+{
+	const QuantizerRoutine *quantizer = build->source.searched.quantizer;
+
+	return hnsw_meta(build->meta)->edge_bits != 0 ||
+		   (!quantizer->exact && quantizer->prepare_code == NULL);
+}
+
+void
+hnsw_build_make_own_codes(HnswBuild *build)
+{
+	Size memory = (Size) maintenance_work_mem * 1024;
+	MemoryContext outer;
+
+	outer = MemoryContextSwitchTo(build->codes_context);
+	memory -= Min(memory, hnsw_build_edges_size(build));
+	build_codes_keep(&build->type, quantizer_routine(QUANTIZER_SQ8), &build->source.vectors,
+					 build->node_count, &build->own_codes, memory,
+					 hnsw_build_count_workers(build) > 0);
+	build->has_own_codes = true;
+	hnsw_build_source_use_codes(&build->source, build->own_codes.address);
+	MemoryContextSwitchTo(outer);
+}
+
+typedef struct CopySlots
+{
+	const BuiltArray *from;
+	char *crossing; /* room for a slot that crosses a page's end */
+	char *to;
+	uint32 first;
+	uint32 count;
+} CopySlots;
+
+static void
+copy_section(void *argument)
+{
+	CopySlots *copy = argument;
+	Size size = copy->from->slot_size;
+
+	for (uint32 i = 0; i < copy->count; i++)
+		memcpy(copy->to + i * size, built_array_slot(copy->from, copy->first + i, copy->crossing),
+			   size);
+}
+
+static void
+copy_slots(const BuiltArray *array, uint32 count, BuildMemory *memory)
+{
+	Size size = array->slot_size;
+	CopySlots copy = {.from = array, .crossing = palloc(size), .to = palloc(COPY_BATCH * size)};
+
+	for (copy.first = 0; copy.first < count; copy.first += copy.count)
+	{
+		CHECK_FOR_INTERRUPTS();
+		copy.count = Min(count - copy.first, COPY_BATCH);
+		mapped_read_call(copy_section, &copy);
+		build_memory_write(memory, copy.first * size, copy.to, copy.count * size);
+	}
+	pfree(copy.to);
+	pfree(copy.crossing);
+}
+
+void
+hnsw_build_copy_codes(HnswBuild *build)
+{
+	const BuiltArray *codes = &build->source.searched.codes;
+	Size limit = (Size) maintenance_work_mem * 1024;
+	Size used = hnsw_build_edges_size(build);
+	Size size = (Size) codes->slot_size * build->node_count;
+	MemoryContext outer;
+
+	if (build->has_own_codes)
+		used += build->own_codes.size;
+	if (build->source.searched.quantizer->exact || codes->memory != NULL || used + size > limit)
+		return;
+	outer = MemoryContextSwitchTo(build->codes_context);
+	build_memory_begin_writing(&build->copied_codes, size, limit,
+							   hnsw_build_count_workers(build) > 0);
+	copy_slots(codes, build->node_count, &build->copied_codes);
+	build_memory_end_writing(&build->copied_codes);
+	build->has_copied_codes = true;
+	hnsw_build_source_use_copies(&build->source, build->copied_codes.address);
+	MemoryContextSwitchTo(outer);
+}
+
+void
+hnsw_build_source_use_copies(HnswBuildSource *source, const char *codes)
+{
+	bool compared = source->compared.quantizer == source->searched.quantizer;
+
+	built_array_init_in_memory(&source->searched.codes, codes, source->searched.codes.slot_size);
+	if (compared)
+		source->compared = source->searched;
+}
+
+void
+hnsw_build_free_codes(HnswBuild *build)
+{
+	if (build->has_own_codes)
+		build_memory_free(&build->own_codes);
+	if (build->has_copied_codes)
+		build_memory_free(&build->copied_codes);
+	MemoryContextDelete(build->codes_context);
+}
