@@ -10,8 +10,9 @@
 #include "hnsw/hnsw_rerank.h"
 #include "miscadmin.h"
 
-/* Results that are measured at a time: what a common LIMIT needs, and a few more */
-#define CHUNK_SIZE 16
+/* Results that are measured at a time: at first what a common LIMIT needs, and a few more */
+#define FIRST_CHUNK 16
+#define CHUNK_SIZE	8
 
 /* Without bounds: errors to come are taken to be at most so many times the largest so far */
 #define ERROR_MARGIN 1.75f
@@ -22,7 +23,7 @@
  */
 #define BOUND_WIDTHS 1.5f
 
-StaticAssertDecl(CHUNK_SIZE <= STORAGE_MAX_BATCH, "a chunk is read in one batch");
+StaticAssertDecl(FIRST_CHUNK <= STORAGE_MAX_BATCH, "a chunk is read in one batch");
 
 /* Put lower bounds in place of the results' estimates, and sort by them. */
 static void
@@ -77,9 +78,10 @@ measure_chunk(HnswRerank *rerank)
 {
 	HnswSearch *search = rerank->search;
 	const Candidate *results = search->results + rerank->next;
-	uint32 count = Min(search->result_count - rerank->next, CHUNK_SIZE);
-	uint32 ordinals[CHUNK_SIZE];
-	float distances[CHUNK_SIZE];
+	uint32 most = rerank->next == 0 ? FIRST_CHUNK : CHUNK_SIZE;
+	uint32 count = Min(search->result_count - rerank->next, most);
+	uint32 ordinals[FIRST_CHUNK];
+	float distances[FIRST_CHUNK];
 
 	for (uint32 i = 0; i < count; i++)
 		ordinals[i] = results[i].ordinal;
