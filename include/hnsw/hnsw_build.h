@@ -88,8 +88,9 @@ typedef struct HnswBuildSource
 	BuiltArray vectors;
 	HnswBuildCodes searched; /* what searches measure */
 	HnswBuildCodes
-		compared;	   /* what selection measures: codes that can be compared, or raw vectors */
-	bool has_locality; /* ordinals are in locality order */
+		compared;		 /* what selection measures: codes that can be compared, or raw vectors */
+	bool has_locality;	 /* ordinals are in locality order */
+	bool measures_links; /* links measure what the search did not find (hnsw_build_link.c) */
 } HnswBuildSource;
 
 /* One build, in the process that runs it */
@@ -144,6 +145,8 @@ extern void hnsw_build_make_own_codes(HnswBuild *build);
  * and let a source read the copy at `codes`. */
 extern void hnsw_build_copy_codes(HnswBuild *build);
 extern void hnsw_build_source_use_copies(HnswBuildSource *source, const char *codes);
+/* Look at the vectors for what decides whether links measure. */
+extern void hnsw_build_learn_lengths(HnswBuild *build);
 /* Free both kinds. */
 extern void hnsw_build_free_codes(HnswBuild *build);
 

@@ -44,6 +44,7 @@ encode(HnswBuild *build)
 	if (hnsw_build_needs_own_codes(build))
 		hnsw_build_make_own_codes(build);
 	hnsw_build_copy_codes(build);
+	hnsw_build_learn_lengths(build);
 }
 
 static void

@@ -17,9 +17,12 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "distance/distance.h"
 #include "hnsw/hnsw_build.h"
 #include "index/build_codes.h"
 #include "index/index_meta.h"
@@ -27,6 +30,10 @@
 
 /* Codes of fewer bits find too few of a node's neighbors */
 #define SEARCHED_BITS_MIN 2
+/* Vectors of which a build learns whether all have the same length; the share of the longest one's,
+ * squared, that the shortest one's must be */
+#define LENGTHS_SAMPLE 1000
+#define EQUAL_LENGTHS  0.98f
 /* Slots that are copied at once */
 #define COPY_BATCH 64
 
@@ -150,6 +157,56 @@ hnsw_build_copy_codes(HnswBuild *build)
 	build->has_copied_codes = true;
 	hnsw_build_source_use_copies(&build->source, build->copied_codes.address);
 	MemoryContextSwitchTo(outer);
+}
+
+typedef struct Lengths
+{
+	HnswBuild *build;
+	uint32 sample; /* vectors */
+	void *copy;
+	float *floats;
+	float shortest; /* squared */
+	float longest;
+} Lengths;
+
+static void
+lengths_section(void *argument)
+{
+	Lengths *lengths = argument;
+	const HnswBuildSource *source = &lengths->build->source;
+	uint32 dimensions = source->type.dimensions;
+
+	for (uint32 i = 0; i < lengths->sample; i++)
+	{
+		uint32 ordinal = (uint32) ((uint64) i * lengths->build->node_count / lengths->sample);
+		const float *vector = index_type_as_floats(
+			&source->type, built_array_slot(&source->vectors, ordinal, lengths->copy),
+			lengths->floats);
+		float length = distance_kernels->inner_product(vector, vector, dimensions);
+
+		if (!(length >= lengths->shortest))
+			lengths->shortest = length;
+		if (!(length <= lengths->longest))
+			lengths->longest = length;
+	}
+}
+
+void
+hnsw_build_learn_lengths(HnswBuild *build)
+{
+	HnswBuildSource *source = &build->source;
+	Lengths lengths = {.build = build, .shortest = INFINITY};
+
+	source->measures_links = source->type.metric == DISTANCE_INNER_PRODUCT;
+	if (!source->measures_links || !source->has_locality)
+		return;
+	lengths.sample = Min(build->node_count, LENGTHS_SAMPLE);
+	lengths.copy = palloc(source->type.vector_size);
+	lengths.floats = palloc(source->type.dimensions * sizeof(float));
+	mapped_read_call(lengths_section, &lengths);
+	source->measures_links = !(lengths.shortest >= EQUAL_LENGTHS * lengths.longest);
+	pfree(lengths.floats);
+	pfree(lengths.copy);
 }
 
 void

@@ -36,6 +36,7 @@ typedef struct ParallelState
 	uint32 node_count;
 	uint32 upper_count;
 	BuildMemoryShare edges;
+	bool measures_links; /* HnswBuildSource */
 	bool has_own_codes;
 	BuildMemoryShare own_codes;
 	bool has_copied_codes;
@@ -110,6 +111,7 @@ insert_in_parallel(HnswBuild *build, int workers)
 	state->node_count = build->node_count;
 	state->upper_count = build->upper_count;
 	build_memory_share(&build->edges_memory, &state->edges);
+	state->measures_links = build->source.measures_links;
 	state->has_own_codes = build->has_own_codes;
 	if (build->has_own_codes)
 		build_memory_share(&build->own_codes, &state->own_codes);
@@ -150,7 +152,7 @@ hnsw_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 	BuildMemory memory;
 	BuildMemory own_codes;
 	BuildMemory copied_codes;
-	HnswBuildSource source;
+	HnswBuildSource source = {0};
 	HnswEdges edges;
 	IndexType type;
 	BuildWorker worker;
@@ -168,6 +170,7 @@ hnsw_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 	index_type_get(worker.index, &type);
 	hnsw_build_source_init(&source, &type, meta, built_array_map(worker.index),
 						   build_worker_piece(&worker, PIECE_PARAMETERS));
+	source.measures_links = state->measures_links;
 	if (state->has_own_codes)
 	{
 		build_memory_attach(&own_codes, &state->own_codes);
