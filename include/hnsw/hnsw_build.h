@@ -4,7 +4,8 @@
  *		one process's part in its construction.
  *
  *		hnsw_build.c           the pipeline: load, encode, graph, write
- *		hnsw_build_load.c      heap rows -> sorted -> vectors, TIDs of nodes
+ *		hnsw_build_load.c      rows in locality order -> vectors, TIDs of nodes
+ *		hnsw_build_rows.c      heap rows -> files by cell of locality, by all processes
  *		hnsw_build_codes.c     what is measured, and where it lies
  *		hnsw_build_edges.c     the memory of the edges laid out
  *		hnsw_build_order.c     in which order nodes are inserted, and by whom
@@ -30,6 +31,8 @@
 #include "index/build_memory.h"
 #include "index/built_array.h"
 #include "index/bulk_write.h"
+#include "index/locality.h"
+#include "index/row_assign.h"
 
 /* Locks of neighbor lists: a list's is that of its node's ordinal modulo this number */
 #define HNSW_BUILD_LOCKS 1024
@@ -155,6 +158,14 @@ extern void hnsw_build_load(HnswBuild *build);
 /* Read the next record of build->nodes; hnsw_build_rewind_nodes() goes back to the first. */
 extern void hnsw_build_rewind_nodes(HnswBuild *build);
 extern void hnsw_build_read_node(HnswBuild *build, HnswNodeRecord *record);
+
+/* hnsw_build_rows.c: the heap's rows in locality order; not for vectors of varying size */
+typedef struct HnswRows HnswRows;
+/* Launch workers, if it is worth it. */
+extern HnswRows *hnsw_rows_begin(HnswBuild *build, const Locality *locality, double row_estimate);
+/* Read the heap, and count its rows in the build; the rows can be read until the end. */
+extern RowPartitionReader *hnsw_rows_read(HnswRows *rows, HnswBuild *build, Size memory);
+extern void hnsw_rows_end(HnswRows *rows);
 
 /* hnsw_build_edges.c */
 /* Bytes that the build's edges take */

@@ -30,6 +30,9 @@ typedef struct BuildPiece
  */
 extern int build_workers_count(Relation heap, double units, double units_per_worker);
 
+/* Whether workers may read the index's rows: its expressions and predicate are parallel safe. */
+extern bool build_workers_may_scan(Relation index);
+
 /*
  * Enter parallel mode and make the segment that workers start from, with the pieces in it.  Without a
  * shared memory segment this is backend-local memory, and no worker is launched.  The caller fills

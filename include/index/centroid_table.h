@@ -37,6 +37,20 @@ extern void
 centroid_table_make(CentroidTable *table, void *memory, const float *centroids, uint32 count,
 					uint32 dimensions, bool spherical, const float *origin);
 
+/* Groups of near centroids that are known: group g is the centroids from firsts[g] to firsts[g + 1] */
+typedef struct CentroidGroups
+{
+	uint32 count;		  /* at most one for each centroid */
+	const float *means;	  /* count * dimensions */
+	const uint32 *firsts; /* of each group, and the end */
+} CentroidGroups;
+
+/* The same for L2 with groups that are known: a search looks only at the group of the nearest mean. */
+extern Size centroid_table_size_grouped(uint32 count, uint32 group_count, uint32 dimensions);
+extern void centroid_table_make_grouped(CentroidTable *table, void *memory,
+										const CentroidGroups *groups, const float *centroids,
+										uint32 count, uint32 dimensions, const float *origin);
+
 /* The view of a table that was made. */
 extern void centroid_table_open(CentroidTable *table, void *memory);
 
@@ -45,6 +59,8 @@ typedef struct CentroidSearch CentroidSearch;
 
 /* For tables of at most `count` centroids */
 extern CentroidSearch *centroid_search_create(uint32 count, uint32 dimensions);
+/* For tables of at most so many known groups */
+extern CentroidSearch *centroid_search_create_grouped(uint32 group_count, uint32 dimensions);
 extern void centroid_search_free(CentroidSearch *search);
 /* Vectors that may be given at once */
 extern uint32 centroid_search_batch(const CentroidSearch *search);

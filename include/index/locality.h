@@ -9,6 +9,7 @@
 #ifndef INDEX_LOCALITY_H
 #define INDEX_LOCALITY_H
 
+#include "index/centroid_table.h"
 #include "index/centroids.h"
 #include "index/row_sample.h"
 
@@ -24,7 +25,11 @@ typedef struct Locality
 extern void locality_train(Locality *locality, const RowSample *sample, uint32 dimensions);
 extern void locality_free(Locality *locality);
 
-/* The cell of a vector, below cell_count. */
-extern uint32 locality_cell(const Locality *locality, const float *vector);
+/*
+ * The table in which the nearest centroid of a vector is the vector's cell, in `memory` of
+ * locality_table_size() bytes.
+ */
+extern Size locality_table_size(const Locality *locality);
+extern void locality_make_table(const Locality *locality, CentroidTable *table, void *memory);
 
 #endif

@@ -4,8 +4,7 @@
  *
  *		ivf_build.c           the pipeline: train, load, encode, write
  *		ivf_build_train.c     sample of the rows -> centroids
- *		ivf_build_assign.c    heap rows -> their lists, by all processes of the build
- *		ivf_build_parallel.c  the processes
+ *		ivf_build_parallel.c  the processes that train, and assign rows to lists
  *		ivf_build_load.c      rows by list -> vectors, entries, extents
  *		ivf_build_encode.c    vectors -> blocks of codes
  *
@@ -18,9 +17,7 @@
 #define IVF_IVF_BUILD_H
 
 #include "access/parallel.h"
-#include "access/relscan.h"
 #include "commands/progress.h"
-#include "port/atomics.h"
 #include "portability/instr_time.h"
 #include "storage/buffile.h"
 
@@ -28,7 +25,7 @@
 #include "index/built_array.h"
 #include "index/bulk_write.h"
 #include "index/kmeans.h"
-#include "index/row_partitions.h"
+#include "index/row_assign.h"
 #include "index/row_sample.h"
 #include "ivf/ivf.h"
 
@@ -52,50 +49,14 @@ typedef struct IvfBuildShared
 	BuildTeamShared team;
 	BuildMemoryShare sample;
 	BuildMemoryShare training;
-	RowPartitioning partitioning;
-	bool has_files; /* rows go to `files`; else to files of the leader, who is alone */
-	SharedFileSet files;
-
-	pg_atomic_uint64 rows_done; /* for progress */
-	slock_t mutex;				/* of the sums below */
-	double heap_rows;
-	double indexed_rows;
-	bool broken_hot_chain; /* IndexInfo.ii_BrokenHotChain of any process */
+	RowAssignShared rows;
 } IvfBuildShared;
-
-/* One process's part in assigning rows to lists */
-typedef struct IvfAssigner
-{
-	Relation heap;
-	Relation index;
-	IndexInfo *index_info;
-	IndexType type;
-	IvfBuildShared *shared;
-	uint32 *counts; /* rows of each list, in shared memory */
-	int process;
-	ParallelTableScanDesc scan; /* NULL: the process is alone */
-	bool done;
-	RowPartitionWriter *writer;
-
-	/* A batch of rows */
-	CentroidSearch *search;
-	CentroidTable table;
-	uint32 batch;
-	uint32 count;
-	char *vectors;
-	float *floats;
-	const float **pointers;
-	ItemPointerData *tids;
-	uint32 *lists;
-	float *scores;
-	double indexed_rows;
-} IvfAssigner;
 
 /* One member of the team */
 typedef struct IvfMember
 {
 	Kmeans kmeans;
-	IvfAssigner assigner;
+	RowAssigner assigner;
 } IvfMember;
 
 typedef struct IvfBuildTime
@@ -150,15 +111,9 @@ extern int ivf_build_count_workers(IvfBuild *build);
 /* Form the team that trains and assigns; it is dismissed when rows are assigned, and what it wrote
  * stays until it is ended. */
 extern void ivf_build_begin_team(IvfBuild *build, int workers);
-extern void ivf_build_dismiss_team(IvfBuild *build);
-extern void ivf_build_end_team(IvfBuild *build);
-
-/* ivf_build_assign.c */
-extern void ivf_assigner_init(IvfAssigner *assigner);
-/* Run the job: read what others leave of the heap. */
-extern void ivf_assigner_run(IvfAssigner *assigner, void *table_memory);
-/* All rows of the heap to files by list, with the team */
+/* All rows of the heap to files by list */
 extern void ivf_build_assign(IvfBuild *build);
+extern void ivf_build_end_team(IvfBuild *build);
 
 /* ivf_build_load.c: vectors written list by list; extents and entries known */
 extern void ivf_build_load(IvfBuild *build);

@@ -1,10 +1,12 @@
 /*
  * hnsw/hnsw_build_load.c
- *		From the heap to nodes: rows sorted in locality order, equal vectors in one
- *		node, vectors written to the index, TIDs to a temporary file.
+ *		From rows to nodes: rows in locality order, equal vectors in one node,
+ *		vectors written to the index, TIDs to a temporary file.
  *
- * Nothing here grows with the number of rows but the sort, which has what
- * maintenance_work_mem leaves, and temporary files.
+ * Rows come through files by cell, into which all processes of the build put them
+ * (hnsw_build_rows.c).  Vectors of varying size, which have no cells, are sorted by a
+ * tuplesort, and read by the leader alone.  Nothing here grows with the number of rows but
+ * temporary files.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -17,29 +19,36 @@
 
 #include "hnsw/hnsw_build.h"
 #include "hnsw/hnsw_vector.h"
-#include "index/locality.h"
 #include "index/row_sort.h"
 
 /* Vectors of the sample, and the share of maintenance_work_mem that they may take */
 #define SAMPLE_ROWS			65536
 #define SAMPLE_MEMORY_SHARE 4
 #define SAMPLE_MEMORY_MAX	((Size) 128 * 1024 * 1024)
-/* The sort's memory is what is left of maintenance_work_mem, but at least this (kB) */
-#define SORT_MEMORY_MIN 64
+/* Memory in which rows are sorted, at least */
+#define LOAD_MEMORY_MIN ((Size) 64 * 1024)
 /* Rows between two reports of progress */
 #define PROGRESS_INTERVAL 4096
 
-typedef struct LoadState
+/* Rows in order: one of the two */
+typedef struct SortedRows
+{
+	RowPartitionReader *reader;
+	RowSort *sort;
+	void *vector; /* the sort's */
+} SortedRows;
+
+/* Vectors of varying size on their way to the sort */
+typedef struct VaryingLoad
 {
 	HnswBuild *build;
-	Locality locality;
 	RowSort *sort;
 	uint32 largest; /* vector, in bytes */
 	void *vector;
-	float *floats; /* the vector's, where it is something else */
-} LoadState;
+} VaryingLoad;
 
-static void
+/* Train the cells; returns the estimate of rows. */
+static double
 train_locality(HnswBuild *build, Locality *locality)
 {
 	Size size = build->type.dimensions * sizeof(float);
@@ -59,36 +68,53 @@ train_locality(HnswBuild *build, Locality *locality)
 	locality_train(locality, &sample, build->type.dimensions);
 	build_memory_free(&vectors);
 	MemoryContextDelete(context);
-}
-
-/* The place of a row's vector in locality order */
-static uint32
-row_cell(const LoadState *state)
-{
-	const IndexType *type = &state->build->type;
-
-	if (type->vector_type->to_floats == NULL)
-		return 0;
-	return locality_cell(&state->locality,
-						 index_type_as_floats(type, state->vector, state->floats));
+	return sample.row_estimate;
 }
 
 static void
-load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
-		 void *callback_state)
+sort_varying_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
+				 void *callback_state)
 {
-	LoadState *state = callback_state;
-	HnswBuild *build = state->build;
+	VaryingLoad *load = callback_state;
+	HnswBuild *build = load->build;
 	uint32 size;
 
-	if (isnull[0] || !index_type_form_vector(&build->type, values[0], state->vector))
+	if (isnull[0] || !index_type_form_vector(&build->type, values[0], load->vector))
 		return;
-	size = index_type_used_size(&build->type, state->vector);
-	state->largest = Max(state->largest, size);
-	row_sort_add_sized(state->sort, row_cell(state), state->vector, size, tid);
+	size = index_type_used_size(&build->type, load->vector);
+	load->largest = Max(load->largest, size);
+	row_sort_add_sized(load->sort, 0, load->vector, size, tid);
 	build->indexed_rows += 1;
 	if (fmod(build->indexed_rows, PROGRESS_INTERVAL) == 0)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->indexed_rows);
+}
+
+static RowSort *
+sort_varying(HnswBuild *build, Size memory)
+{
+	VaryingLoad load = {.build = build};
+
+	load.vector = palloc(build->type.vector_size);
+	load.sort = row_sort_begin(build->type.vector_size, (int) (memory / 1024));
+	build->heap_rows = table_index_build_scan(build->heap, build->index, build->index_info, true,
+											  true, sort_varying_row, &load, NULL);
+	row_sort_perform(load.sort);
+	page_array_init(&build->meta->arrays[PAGE_ARRAY_VECTORS],
+					hnsw_vector_slot_size(&build->type, load.largest), false);
+	pfree(load.vector);
+	return load.sort;
+}
+
+/* The next row's vector, valid until the next call; NULL at the end. */
+static const void *
+next_row(const SortedRows *rows, ItemPointer tid)
+{
+	const void *vector;
+	uint32 cell;
+
+	if (rows->reader != NULL)
+		return row_partition_reader_next(rows->reader, &cell, tid, &vector) ? vector : NULL;
+	return row_sort_next(rows->sort, NULL, rows->vector, tid) ? rows->vector : NULL;
 }
 
 /* Append a node: its vector to the index, its TIDs to the file. */
@@ -110,17 +136,17 @@ add_node(HnswBuild *build, const void *vector, HnswNodeRecord *record)
 
 /* Group the sorted rows into nodes. */
 static void
-write_nodes(HnswBuild *build, RowSort *sort)
+write_nodes(HnswBuild *build, const SortedRows *rows)
 {
 	Size size = build->type.vector_size;
-	void *vector = palloc(size);
 	void *node_vector = palloc(size);
 	HnswNodeRecord record = {0};
 	ItemPointerData tid;
+	const void *vector;
 	uint64 done = 0;
 
 	bulk_write_begin_array(build->writer, PAGE_ARRAY_VECTORS);
-	while (row_sort_next(sort, NULL, vector, &tid))
+	while ((vector = next_row(rows, &tid)) != NULL)
 	{
 		bool equal = record.tid_count > 0 && memcmp(vector, node_vector, size) == 0;
 
@@ -146,43 +172,54 @@ write_nodes(HnswBuild *build, RowSort *sort)
 	bulk_write_flush(build->writer);
 
 	pfree(node_vector);
-	pfree(vector);
+}
+
+static void
+begin_phase(double rows)
+{
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_LOADING_VECTORS);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) rows);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 }
 
 void
 hnsw_build_load(HnswBuild *build)
 {
-	LoadState state = {.build = build};
+	Size memory = Max((Size) maintenance_work_mem * 1024 / 2, LOAD_MEMORY_MIN);
+	SortedRows rows = {0};
+	HnswRows *processes = NULL;
+	Locality locality;
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "hnsw build load", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
-	Size used;
-	int left;
 
-	if (build->type.vector_type->to_floats != NULL)
+	if (build->type.vector_type->varying)
 	{
-		train_locality(build, &state.locality);
-		state.floats = palloc(build->type.dimensions * sizeof(float));
+		begin_phase(0);
+		rows.sort = sort_varying(build, memory);
+		rows.vector = palloc(build->type.vector_size);
 	}
+	else
+	{
+		double row_estimate = train_locality(build, &locality);
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_LOADING_VECTORS);
-	used = MemoryContextMemAllocated(context, true) / 1024;
-	state.vector = palloc(build->type.vector_size);
-	left = maintenance_work_mem - (int) Min(used, (Size) maintenance_work_mem);
-	state.sort = row_sort_begin(build->type.vector_size, Max(left, SORT_MEMORY_MIN));
-	build->heap_rows = table_index_build_scan(build->heap, build->index, build->index_info, true,
-											  true, load_row, &state, NULL);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) build->indexed_rows);
-	row_sort_perform(state.sort);
+		begin_phase(row_estimate);
+		processes = hnsw_rows_begin(build, &locality, row_estimate);
+		rows.reader = hnsw_rows_read(processes, build, memory);
+	}
+	begin_phase(build->indexed_rows);
 
 	/* The file outlives this context */
 	MemoryContextSwitchTo(old_context);
 	build->nodes = BufFileCreateTemp(false);
-	if (build->type.vector_type->varying)
-		page_array_init(&build->meta->arrays[PAGE_ARRAY_VECTORS],
-						hnsw_vector_slot_size(&build->type, state.largest), false);
-	write_nodes(build, state.sort);
-	row_sort_end(state.sort);
+	write_nodes(build, &rows);
+	if (rows.sort != NULL)
+		row_sort_end(rows.sort);
+	else
+	{
+		row_partition_reader_end(rows.reader);
+		hnsw_rows_end(processes);
+	}
 	MemoryContextDelete(context);
 }
 

@@ -12,6 +12,8 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
@@ -41,6 +43,19 @@ build_workers_count(Relation heap, double units, double units_per_worker)
 	if (workers < 0)
 		workers = (int) Min(units / units_per_worker, (double) INT_MAX);
 	return Min(workers, max_parallel_maintenance_workers);
+}
+
+bool
+build_workers_may_scan(Relation index)
+{
+	/* Only what the planner would look at in a query without subqueries and parameters */
+	PlannerInfo *root = makeNode(PlannerInfo);
+
+	root->parse = makeNode(Query);
+	root->glob = makeNode(PlannerGlobal);
+	root->query_level = 1;
+	return is_parallel_safe(root, (Node *) RelationGetIndexExpressions(index)) &&
+		   is_parallel_safe(root, (Node *) RelationGetIndexPredicate(index));
 }
 
 static void

@@ -71,9 +71,9 @@ choose_group_count(uint32 count)
 
 /* Packed places that groups of any sizes take at most */
 static uint32
-max_packed_count(uint32 count)
+max_packed_count(uint32 count, uint32 group_count)
 {
-	return distance_packed_count(count) + (choose_group_count(count) - 1) * DISTANCE_PANEL;
+	return distance_packed_count(count) + (group_count - 1) * DISTANCE_PANEL;
 }
 
 static void *
@@ -127,16 +127,15 @@ typedef struct TablePieces
 
 /* Addresses are numbers here, since the size is learned by laying out from 0. */
 static TablePieces
-lay_out(uintptr_t memory, uint32 count, uint32 dimensions)
+lay_out(uintptr_t memory, uint32 count, uint32 group_count, uint32 dimensions)
 {
-	uint32 group_count = choose_group_count(count);
 	uintptr_t at = memory + sizeof(TableHead);
 	TablePieces pieces;
 
 	pieces.origin = take_piece(&at, dimensions * sizeof(float));
 	pieces.group_firsts = take_piece(&at, (group_count + 1) * sizeof(uint32));
 	pieces.groups = take_packed(&at, distance_packed_count(group_count), dimensions);
-	pieces.centroids = take_packed(&at, max_packed_count(count), dimensions);
+	pieces.centroids = take_packed(&at, max_packed_count(count, group_count), dimensions);
 	pieces.end = at;
 	return pieces;
 }
@@ -144,15 +143,22 @@ lay_out(uintptr_t memory, uint32 count, uint32 dimensions)
 Size
 centroid_table_size(uint32 count, uint32 dimensions)
 {
+	return centroid_table_size_grouped(count, choose_group_count(count), dimensions);
+}
+
+Size
+centroid_table_size_grouped(uint32 count, uint32 group_count, uint32 dimensions)
+{
 	/* Laid out from an aligned address, and with room to align the memory itself */
-	return (Size) lay_out(0, count, dimensions).end + PIECE_ALIGN;
+	return (Size) lay_out(0, count, group_count, dimensions).end + PIECE_ALIGN;
 }
 
 void
 centroid_table_open(CentroidTable *table, void *memory)
 {
 	TableHead *head = (TableHead *) TYPEALIGN(PIECE_ALIGN, memory);
-	TablePieces pieces = lay_out((uintptr_t) head, head->count, head->dimensions);
+	TablePieces pieces =
+		lay_out((uintptr_t) head, head->count, head->group_count, head->dimensions);
 
 	table->dimensions = head->dimensions;
 	table->count = head->count;
@@ -322,27 +328,58 @@ pack_groups(const Grouping *grouping, const TablePieces *pieces)
 	return packed_count;
 }
 
-void
-centroid_table_make(CentroidTable *table, void *memory, const float *centroids, uint32 count,
-					uint32 dimensions, bool spherical, const float *origin)
+/* A copy of vectors, less the origin */
+static float *
+move_to_origin(const TablePieces *pieces, const float *vectors, uint32 count, uint32 dimensions)
 {
-	TableHead *head = (TableHead *) TYPEALIGN(PIECE_ALIGN, memory);
-	TablePieces pieces = lay_out((uintptr_t) head, count, dimensions);
 	Size size = (Size) count * dimensions * sizeof(float);
 	float *moved = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	Grouping grouping = {.count = count, .dimensions = dimensions, .spherical = spherical};
 
-	Assert(count > 0);
-	for (uint32 d = 0; d < dimensions; d++)
-		pieces.origin[d] = origin != NULL ? origin[d] : 0;
 	for (uint32 i = 0; i < count; i++)
 	{
 		for (uint32 d = 0; d < dimensions; d++)
 			moved[(Size) i * dimensions + d] =
-				centroids[(Size) i * dimensions + d] - pieces.origin[d];
+				vectors[(Size) i * dimensions + d] - pieces->origin[d];
 	}
+	return moved;
+}
 
-	grouping.group_count = choose_group_count(count);
+static void
+take_groups(Grouping *grouping, const CentroidGroups *groups, const TablePieces *pieces)
+{
+	uint32 dimensions = grouping->dimensions;
+	float *means = move_to_origin(pieces, groups->means, groups->count, dimensions);
+
+	grouping->mean_pointers = palloc(groups->count * sizeof(float *));
+	for (uint32 group = 0; group < groups->count; group++)
+	{
+		grouping->mean_pointers[group] = means + (Size) group * dimensions;
+		for (uint32 i = groups->firsts[group]; i < groups->firsts[group + 1]; i++)
+			grouping->groups[i] = group;
+	}
+	pack_means(grouping, &pieces->groups);
+	pfree(grouping->mean_pointers);
+	pfree(means);
+}
+
+/* Make the table, in groups that are given (NULL = that it finds for itself). */
+static void
+make_table(CentroidTable *table, void *memory, const CentroidGroups *groups, uint32 group_count,
+		   const float *centroids, uint32 count, uint32 dimensions, bool spherical,
+		   const float *origin)
+{
+	TableHead *head = (TableHead *) TYPEALIGN(PIECE_ALIGN, memory);
+	TablePieces pieces = lay_out((uintptr_t) head, count, group_count, dimensions);
+	Grouping grouping = {.count = count,
+						 .dimensions = dimensions,
+						 .group_count = group_count,
+						 .spherical = spherical};
+	float *moved;
+
+	Assert(count > 0 && group_count > 0);
+	for (uint32 d = 0; d < dimensions; d++)
+		pieces.origin[d] = origin != NULL ? origin[d] : 0;
+	moved = move_to_origin(&pieces, centroids, count, dimensions);
 	grouping.centroids = palloc(count * sizeof(float *));
 	grouping.numbers = palloc(count * sizeof(uint32));
 	grouping.groups = palloc0(count * sizeof(uint32));
@@ -352,13 +389,15 @@ centroid_table_make(CentroidTable *table, void *memory, const float *centroids, 
 		grouping.centroids[i] = moved + (Size) i * dimensions;
 		grouping.numbers[i] = i;
 	}
-	if (grouping.group_count > 1)
+	if (groups != NULL)
+		take_groups(&grouping, groups, &pieces);
+	else if (group_count > 1)
 		find_groups(&grouping, &pieces.groups);
 
 	head->dimensions = dimensions;
 	head->count = count;
-	head->group_count = grouping.group_count;
-	head->probes = Min(GROUP_PROBES, grouping.group_count / 4 + 1);
+	head->group_count = group_count;
+	head->probes = groups != NULL ? 1 : Min(GROUP_PROBES, group_count / 4 + 1);
 	head->packed_count = pack_groups(&grouping, &pieces);
 	centroid_table_open(table, memory);
 
@@ -369,11 +408,33 @@ centroid_table_make(CentroidTable *table, void *memory, const float *centroids, 
 	pfree(moved);
 }
 
+void
+centroid_table_make(CentroidTable *table, void *memory, const float *centroids, uint32 count,
+					uint32 dimensions, bool spherical, const float *origin)
+{
+	make_table(table, memory, NULL, choose_group_count(count), centroids, count, dimensions,
+			   spherical, origin);
+}
+
+void
+centroid_table_make_grouped(CentroidTable *table, void *memory, const CentroidGroups *groups,
+							const float *centroids, uint32 count, uint32 dimensions,
+							const float *origin)
+{
+	make_table(table, memory, groups, groups->count, centroids, count, dimensions, false, origin);
+}
+
 CentroidSearch *
 centroid_search_create(uint32 count, uint32 dimensions)
 {
+	return centroid_search_create_grouped(choose_group_count(count), dimensions);
+}
+
+CentroidSearch *
+centroid_search_create_grouped(uint32 group_count, uint32 dimensions)
+{
 	CentroidSearch *search = palloc0(sizeof(CentroidSearch));
-	uint32 groups = distance_packed_count(choose_group_count(count));
+	uint32 groups = distance_packed_count(group_count);
 
 	search->dimensions = dimensions;
 	search->batch = Max(Min(BATCH_FLOATS / dimensions, BATCH_MAX), BATCH_MIN);

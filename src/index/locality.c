@@ -165,13 +165,34 @@ locality_free(Locality *locality)
 	centroids_free(&locality->coarse);
 }
 
-uint32
-locality_cell(const Locality *locality, const float *vector)
+Size
+locality_table_size(const Locality *locality)
 {
-	uint32 coarse;
+	return centroid_table_size_grouped(locality->cell_count, locality->coarse.count,
+									   locality->coarse.dimensions);
+}
 
-	if (locality->cell_count == 1)
-		return 0;
-	coarse = centroids_nearest(&locality->coarse, vector, NULL);
-	return locality->first_cell[coarse] + centroids_nearest(&locality->fine[coarse], vector, NULL);
+void
+locality_make_table(const Locality *locality, CentroidTable *table, void *memory)
+{
+	uint32 dimensions = locality->coarse.dimensions;
+	uint32 group_count = locality->coarse.count;
+	Size size = dimensions * sizeof(float);
+	float *cells = MemoryContextAllocHuge(CurrentMemoryContext, locality->cell_count * size);
+	uint32 *firsts = palloc((group_count + 1) * sizeof(uint32));
+	CentroidGroups groups = {
+		.count = group_count, .means = locality->coarse.vectors, .firsts = firsts};
+
+	for (uint32 coarse = 0; coarse < group_count; coarse++)
+	{
+		const Centroids *fine = &locality->fine[coarse];
+
+		firsts[coarse] = locality->first_cell[coarse];
+		memcpy(cells + (Size) firsts[coarse] * dimensions, fine->vectors, fine->count * size);
+	}
+	firsts[group_count] = locality->cell_count;
+	centroid_table_make_grouped(table, memory, &groups, cells, locality->cell_count, dimensions,
+								locality->coarse.vectors);
+	pfree(firsts);
+	pfree(cells);
 }

@@ -2,20 +2,22 @@
  * index/row_partitions.c
  *		Rows sorted by number through files of ranges of numbers.
  *
- * A record is a key (number, block, offset, from the highest bit on) and the vector.
- * Numbers take 16 bits.
+ * A record is a head, by which records are sorted, and the vector.
  *
  * Against a tuplesort with shared tapes this saves the forming of tuples, the runs and
- * their merge: rows are copied three times in all, and what is sorted is keys.
+ * their merge: rows are copied three times in all, and what is sorted is keys.  Only a partition
+ * that memory can't hold goes through a tuplesort, if equal vectors are to follow one another.
  */
 #include "postgres.h"
 #include "compat.h"
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/buffile.h"
 #include "utils/memutils.h"
 
 #include "index/row_partitions.h"
+#include "index/row_sort.h"
 
 /* Bytes of a partition: what caches hold, and little memory; where memory is less, a share of it */
 #define PARTITION_SIZE ((Size) 4 * 1024 * 1024)
@@ -27,15 +29,36 @@
 
 #define FILE_NAME_SIZE 64
 
+/* The least memory of a tuplesort, in kB */
+#define SORT_MEMORY_MIN 64
+
+typedef struct RecordHead
+{
+	uint32 number;
+	uint32 hash; /* of the vector, where equal ones are to follow one another; else 0 */
+	ItemPointerData tid;
+} RecordHead;
+
+#define HEAD_SIZE MAXALIGN(sizeof(RecordHead))
+
 typedef struct SortKey
 {
-	uint64 key;
+	uint64 place; /* number, hash */
+	uint64 tid;
 	uint32 record;
 } SortKey;
 
+static inline int
+compare_keys(const SortKey *a, const SortKey *b)
+{
+	if (a->place != b->place)
+		return a->place < b->place ? -1 : 1;
+	return a->tid < b->tid ? -1 : a->tid > b->tid;
+}
+
 #define ST_SORT			 sort_keys
 #define ST_ELEMENT_TYPE	 SortKey
-#define ST_COMPARE(a, b) ((a)->key < (b)->key ? -1 : (a)->key > (b)->key)
+#define ST_COMPARE(a, b) compare_keys(a, b)
 #define ST_SCOPE		 static
 #define ST_DEFINE
 #define ST_CHECK_FOR_INTERRUPTS
@@ -67,8 +90,11 @@ struct RowPartitionReader
 	uint32 first;
 	uint32 end;
 
-	/* In memory, sorted; or passing by */
+	/* In memory, sorted; or passing by; or sorted elsewhere */
 	bool is_passing;
+	RowSort *sort;
+	int sort_memory; /* kB */
+	void *sorted;	 /* the vector taken from it */
 	char *records;
 	SortKey *keys;
 	uint32 count;
@@ -82,23 +108,10 @@ struct RowPartitionReader
 	uint32 passing_next;
 };
 
-static inline uint64
-make_key(uint32 number, ItemPointer tid)
-{
-	return ((uint64) number << 48) | ((uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16) |
-		   ItemPointerGetOffsetNumberNoCheck(tid);
-}
-
-static inline uint32
-key_number(uint64 key)
-{
-	return (uint32) (key >> 48);
-}
-
 static uint32
 record_size_of(const RowPartitioning *partitioning)
 {
-	return (uint32) MAXALIGN(sizeof(uint64) + partitioning->vector_size);
+	return (uint32) (HEAD_SIZE + MAXALIGN(partitioning->vector_size));
 }
 
 static inline uint32
@@ -109,7 +122,7 @@ partition_of(const RowPartitioning *partitioning, uint32 number)
 
 void
 row_partitioning_choose(RowPartitioning *partitioning, uint32 number_count, uint32 vector_size,
-						double row_estimate, Size memory)
+						bool equal_together, double row_estimate, Size memory)
 {
 	double bytes;
 	double partitions;
@@ -118,6 +131,7 @@ row_partitioning_choose(RowPartitioning *partitioning, uint32 number_count, uint
 	Assert(number_count > 0 && number_count <= PG_UINT16_MAX);
 	partitioning->number_count = number_count;
 	partitioning->vector_size = vector_size;
+	partitioning->equal_together = equal_together;
 	bytes = row_estimate * (record_size_of(partitioning) + sizeof(SortKey));
 	partitions = bytes / (double) Min(PARTITION_SIZE, memory / 2) + 1;
 	partitions = Min(partitions, (double) Min(buffers, PARTITIONS_MAX));
@@ -149,8 +163,9 @@ void
 row_partition_writer_add(RowPartitionWriter *writer, uint32 number, ItemPointer tid,
 						 const void *vector)
 {
-	uint32 partition = partition_of(&writer->partitioning, number);
-	uint64 key = make_key(number, tid);
+	const RowPartitioning *partitioning = &writer->partitioning;
+	uint32 partition = partition_of(partitioning, number);
+	RecordHead head = {.number = number, .tid = *tid};
 
 	if (writer->buffiles[partition] == NULL)
 	{
@@ -161,8 +176,10 @@ row_partition_writer_add(RowPartitionWriter *writer, uint32 number, ItemPointer 
 										  ? BufFileCreateFileSet(&writer->files->fs, name)
 										  : BufFileCreateTemp(false);
 	}
-	memcpy(writer->record, &key, sizeof(key));
-	memcpy(writer->record + sizeof(key), vector, writer->partitioning.vector_size);
+	if (partitioning->equal_together)
+		head.hash = hash_bytes(vector, (int) partitioning->vector_size);
+	memcpy(writer->record, &head, sizeof(head));
+	memcpy(writer->record + HEAD_SIZE, vector, partitioning->vector_size);
 	BufFileWrite(writer->buffiles[partition], writer->record, writer->record_size);
 	writer->counts[number]++;
 }
@@ -213,6 +230,13 @@ row_partition_reader_create(const RowPartitioning *partitioning, RowPartitionWri
 		widest = Max(widest, in_partition);
 	}
 	reader->capacity = memory / (reader->record_size + sizeof(SortKey));
+	if (partitioning->equal_together && widest > reader->capacity)
+	{
+		/* The other half is the tuplesort's */
+		reader->capacity /= 2;
+		reader->sort_memory = (int) Max(Min(memory / 2 / 1024, (Size) INT_MAX), SORT_MEMORY_MIN);
+		reader->sorted = palloc(partitioning->vector_size);
+	}
 	reader->capacity = Max(Min(Min(reader->capacity, widest), (uint64) PG_UINT32_MAX), 1);
 	reader->records =
 		MemoryContextAllocHuge(CurrentMemoryContext, reader->capacity * reader->record_size);
@@ -263,7 +287,7 @@ pass_record(RowPartitionReader *reader)
 	for (;;)
 	{
 		const char *record;
-		uint64 key;
+		const RecordHead *head;
 		size_t bytes;
 
 		if (reader->passing_next == reader->passing_count)
@@ -284,8 +308,8 @@ pass_record(RowPartitionReader *reader)
 			continue;
 		}
 		record = reader->passing + (Size) reader->passing_next++ * reader->record_size;
-		memcpy(&key, record, sizeof(key));
-		if (key_number(key) >= reader->first && key_number(key) < reader->end)
+		head = (const void *) record;
+		if (head->number >= reader->first && head->number < reader->end)
 			return record;
 	}
 }
@@ -299,11 +323,14 @@ load_range(RowPartitionReader *reader)
 	reader->count = 0;
 	while ((record = pass_record(reader)) != NULL)
 	{
+		const RecordHead *head = (const void *) record;
 		SortKey *key = &reader->keys[reader->count];
 
 		if (reader->count == reader->capacity)
 			elog(ERROR, "more rows of a partition than were counted");
-		memcpy(&key->key, record, sizeof(key->key));
+		key->place = ((uint64) head->number << 32) | head->hash;
+		key->tid = ((uint64) ItemPointerGetBlockNumberNoCheck(&head->tid) << 16) |
+				   ItemPointerGetOffsetNumberNoCheck(&head->tid);
 		key->record = reader->count;
 		memcpy(reader->records + (Size) reader->count * reader->record_size, record,
 			   reader->record_size);
@@ -312,13 +339,33 @@ load_range(RowPartitionReader *reader)
 	sort_keys(reader->keys, reader->count);
 }
 
-/* The next range: numbers of one partition that memory holds, or a single number. */
+/* Sort the range, which memory can't hold, with a tuplesort. */
+static void
+sort_range(RowPartitionReader *reader)
+{
+	MemoryContext outer = MemoryContextSwitchTo(reader->context);
+	const char *record;
+
+	reader->sort = row_sort_begin(reader->partitioning.vector_size, reader->sort_memory);
+	while ((record = pass_record(reader)) != NULL)
+	{
+		RecordHead head = *(const RecordHead *) record;
+
+		row_sort_add(reader->sort, head.number, record + HEAD_SIZE, &head.tid);
+	}
+	row_sort_perform(reader->sort);
+	MemoryContextSwitchTo(outer);
+}
+
+/* The next range: numbers of one partition that memory holds, or a single number, or a partition that
+ * is sorted elsewhere. */
 static bool
 begin_next_range(RowPartitionReader *reader)
 {
 	const RowPartitioning *partitioning = &reader->partitioning;
 	uint32 partition;
 	uint64 rows;
+	bool fits;
 
 	reader->first = reader->end;
 	if (reader->first == partitioning->number_count)
@@ -327,7 +374,7 @@ begin_next_range(RowPartitionReader *reader)
 	rows = reader->counts[reader->end++];
 	while (reader->end < partitioning->number_count &&
 		   partition_of(partitioning, reader->end) == partition &&
-		   rows + reader->counts[reader->end] <= reader->capacity)
+		   (partitioning->equal_together || rows + reader->counts[reader->end] <= reader->capacity))
 		rows += reader->counts[reader->end++];
 
 	reader->process = 0;
@@ -336,9 +383,12 @@ begin_next_range(RowPartitionReader *reader)
 	close_file(reader);
 	reader->next = 0;
 	reader->count = 0;
-	reader->is_passing = rows > reader->capacity;
-	if (!reader->is_passing && rows > 0)
+	fits = rows <= reader->capacity;
+	reader->is_passing = !fits && !partitioning->equal_together;
+	if (fits && rows > 0)
 		load_range(reader);
+	else if (!reader->is_passing && rows > 0)
+		sort_range(reader);
 	return true;
 }
 
@@ -347,10 +397,18 @@ row_partition_reader_next(RowPartitionReader *reader, uint32 *number, ItemPointe
 						  const void **vector)
 {
 	const char *record;
-	uint64 key;
+	const RecordHead *head;
 
 	for (;;)
 	{
+		if (reader->sort != NULL)
+		{
+			*vector = reader->sorted;
+			if (row_sort_next(reader->sort, number, reader->sorted, tid))
+				return true;
+			row_sort_end(reader->sort);
+			reader->sort = NULL;
+		}
 		record = reader->is_passing ? pass_record(reader) : NULL;
 		if (record != NULL)
 			break;
@@ -363,10 +421,10 @@ row_partition_reader_next(RowPartitionReader *reader, uint32 *number, ItemPointe
 		if (!begin_next_range(reader))
 			return false;
 	}
-	memcpy(&key, record, sizeof(key));
-	*number = key_number(key);
-	ItemPointerSet(tid, (BlockNumber) (key >> 16), (OffsetNumber) key);
-	*vector = record + sizeof(key);
+	head = (const void *) record;
+	*number = head->number;
+	*tid = head->tid;
+	*vector = record + HEAD_SIZE;
 	return true;
 }
 
@@ -379,6 +437,10 @@ row_partition_reader_end(RowPartitionReader *reader)
 		if (reader->writer->buffiles[i] != NULL)
 			BufFileClose(reader->writer->buffiles[i]);
 	}
+	if (reader->sort != NULL)
+		row_sort_end(reader->sort);
+	if (reader->sorted != NULL)
+		pfree(reader->sorted);
 	pfree(reader->keys);
 	pfree(reader->records);
 	pfree(reader->passing);

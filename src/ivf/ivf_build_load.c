@@ -74,7 +74,6 @@ write_rows(IvfBuild *build, RowPartitionReader *rows)
 void
 ivf_build_load(IvfBuild *build)
 {
-	IvfBuildShared *shared = build->shared;
 	Size memory = Max((Size) maintenance_work_mem * 1024 / 2, LOAD_MEMORY_MIN);
 	RowPartitionReader *rows;
 
@@ -84,9 +83,7 @@ ivf_build_load(IvfBuild *build)
 
 	build->extents = palloc0(build->lists * sizeof(IvfExtent));
 	build->entries = BufFileCreateTemp(false);
-	rows = row_partition_reader_create(&shared->partitioning, build->member.assigner.writer,
-									   shared->has_files ? &shared->files : NULL, build->processes,
-									   build->counts, memory);
+	rows = row_assigner_read(&build->member.assigner, build->processes, memory);
 	write_rows(build, rows);
 	row_partition_reader_end(rows);
 }

@@ -34,7 +34,7 @@ run_chunk(void *argument, int job, uint32 chunk)
 	IvfMember *member = argument;
 
 	if (job == IVF_JOB_ASSIGN)
-		ivf_assigner_run(&member->assigner, member->kmeans.table_memory);
+		row_assigner_run(&member->assigner, member->kmeans.table_memory);
 	else
 		kmeans_run(&member->kmeans, job, chunk);
 }
@@ -76,10 +76,9 @@ fill_shared(IvfBuild *build, bool parallel)
 	Size memory = (Size) maintenance_work_mem * 1024;
 
 	build_team_init(&shared->team);
-	SpinLockInit(&shared->mutex);
-	pg_atomic_init_u64(&shared->rows_done, 0);
-	row_partitioning_choose(&shared->partitioning, build->lists, build->type.vector_size,
-							build->sample.row_estimate, memory);
+	row_partitioning_choose(&shared->rows.partitioning, build->lists, build->type.vector_size,
+							false, build->sample.row_estimate, memory);
+	row_assign_shared_init(&shared->rows);
 	if (parallel)
 	{
 		build_memory_share(&build->sample_memory, &shared->sample);
@@ -108,8 +107,8 @@ launch_workers(IvfBuild *build, int workers)
 	build->member.assigner.scan = pieces[PIECE_SCAN].address;
 	if (build->context->seg != NULL)
 	{
-		build->shared->has_files = true;
-		SharedFileSetInit(&build->shared->files, build->context->seg);
+		build->shared->rows.has_files = true;
+		SharedFileSetInit(&build->shared->rows.files, build->context->seg);
 	}
 	LaunchParallelWorkers(build->context);
 	build->processes = build->context->nworkers_launched + 1;
@@ -118,7 +117,7 @@ launch_workers(IvfBuild *build, int workers)
 void
 ivf_build_begin_team(IvfBuild *build, int workers)
 {
-	IvfAssigner *assigner = &build->member.assigner;
+	RowAssigner *assigner = &build->member.assigner;
 
 	begin_training(build, workers);
 	build->processes = 1;
@@ -137,15 +136,15 @@ ivf_build_begin_team(IvfBuild *build, int workers)
 	assigner->index = build->index;
 	assigner->index_info = build->index_info;
 	assigner->type = build->type;
-	assigner->shared = build->shared;
+	assigner->shared = &build->shared->rows;
 	assigner->counts = build->counts;
 	assigner->process = 0;
 	assigner->search = build->member.kmeans.search;
-	ivf_assigner_init(assigner);
+	row_assigner_init(assigner);
 }
 
-void
-ivf_build_dismiss_team(IvfBuild *build)
+static void
+dismiss_team(IvfBuild *build)
 {
 	build_team_dismiss(&build->team);
 	if (build->context != NULL)
@@ -153,6 +152,25 @@ ivf_build_dismiss_team(IvfBuild *build)
 	kmeans_detach(&build->member.kmeans);
 	build_memory_free(&build->training);
 	build_memory_free(&build->sample_memory);
+}
+
+void
+ivf_build_assign(IvfBuild *build)
+{
+	RowAssignShared *rows = &build->shared->rows;
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_ASSIGNING);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
+								 (int64) build->sample.row_estimate);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+	build_team_do(&build->team, IVF_JOB_ASSIGN, (uint32) build->processes);
+	dismiss_team(build);
+	build->heap_rows = rows->heap_rows;
+	build->indexed_rows = rows->indexed_rows;
+
+	/* Snapshots older than such a row's newest version must not use the index (indcheckxmin) */
+	if (rows->broken_hot_chain)
+		build->index_info->ii_BrokenHotChain = true;
 }
 
 void
@@ -169,7 +187,7 @@ void
 ivf_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 {
 	IvfMember *member;
-	IvfAssigner *assigner;
+	RowAssigner *assigner;
 	IvfBuildShared *shared;
 	BuildMemory sample;
 	BuildMemory training;
@@ -178,7 +196,7 @@ ivf_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 
 	build_worker_begin(&worker, toc);
 	shared = build_worker_piece(&worker, PIECE_SHARED);
-	SharedFileSetAttach(&shared->files, segment);
+	SharedFileSetAttach(&shared->rows.files, segment);
 	build_memory_attach(&sample, &shared->sample);
 	build_memory_attach(&training, &shared->training);
 
@@ -191,12 +209,12 @@ ivf_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 	assigner->index_info = BuildIndexInfo(worker.index);
 	assigner->index_info->ii_Concurrent = worker.is_concurrent;
 	index_type_get(worker.index, &assigner->type);
-	assigner->shared = shared;
+	assigner->shared = &shared->rows;
 	assigner->counts = build_worker_piece(&worker, PIECE_COUNTS);
 	assigner->process = ParallelWorkerNumber + 1;
 	assigner->scan = build_worker_piece(&worker, PIECE_SCAN);
 	assigner->search = member->kmeans.search;
-	ivf_assigner_init(assigner);
+	row_assigner_init(assigner);
 
 	team = (BuildTeam){.shared = &shared->team, .run = run_chunk, .argument = member};
 	build_team_serve(&team);

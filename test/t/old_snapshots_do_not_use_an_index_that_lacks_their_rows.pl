@@ -2,7 +2,7 @@
 # made a HOT chain.  A snapshot that sees an older version must not use the index, whichever process
 # of the build met the row: the index would lead it there by the vector of another version.
 #
-# Methods: ivf
+# Methods: hnsw ivf
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Test::More;
 use VectorstoreTest;
 
 # Rows enough that the sample, which the leader takes, leaves most of them out
-my $rows = 300_000;
+my $rows = $VectorstoreTest::method eq 'ivf' ? 300_000 : 150_000;
 my $node = new_cluster('primary',
 	settings => [ 'max_parallel_maintenance_workers = 2', 'maintenance_work_mem = 256MB' ]);
 $node->safe_psql('postgres', qq(
@@ -26,7 +26,7 @@ $node->safe_psql('postgres', qq(
 # In each round the row may happen to be in the sample, or among the leader's.
 for my $round (1 .. 6)
 {
-	my $id = $round * 47_000;
+	my $id = $round * int($rows / 6.4);
 	my $nearest = "SELECT id FROM items ORDER BY v <-> '[1000,1000,1000]' LIMIT 1";
 
 	$node->safe_psql('postgres', 'DROP INDEX IF EXISTS items_index');

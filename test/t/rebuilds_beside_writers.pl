@@ -1,5 +1,5 @@
 # CREATE INDEX CONCURRENTLY and REINDEX [CONCURRENTLY] beside inserts, updates, deletes, vacuums and
-# searches: no search is wrong, and the new index has every row.
+# searches, with workers: no search is wrong, and the new index has every row.
 #
 # Methods: hnsw ivf
 
@@ -15,6 +15,7 @@ use VectorstoreTest;
 
 my $node = new_cluster('primary');
 create_items($node, 2500, pool => 4000);
+$node->safe_psql('postgres', 'ALTER TABLE items SET (parallel_workers = 2)');
 create_index($node, storage => 'mmap');
 
 my $effort = effort('thorough') =~ s/ //gr;

@@ -1,25 +1,35 @@
 /*
- * ivf/ivf_build_assign.c
- *		Heap rows to lists: each row's nearest centroid, found for batches of rows.
+ * index/row_assign.c
+ *		Heap rows to files by number, in batches.
  *
- * All processes of the build read the heap, each what the others leave, and put the
- * rows into files by list (index/row_partitions.h).
+ * Vectors are formed one by one as the scan shows them; their numbers are found together, since
+ * products of many vectors with many centroids are much faster (index/centroid_table.h).
  */
 #include "postgres.h"
 #include "compat.h"
 
 #include "access/tableam.h"
+#include "catalog/index.h"
+#include "commands/progress.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "utils/memutils.h"
 
-#include "ivf/ivf_build.h"
+#include "index/row_assign.h"
 
 /* Rows of a batch take at most this much, and are at least this many */
 #define BATCH_MEMORY (1024 * 1024)
 #define BATCH_MIN	 16
 
 void
-ivf_assigner_init(IvfAssigner *assigner)
+row_assign_shared_init(RowAssignShared *shared)
+{
+	SpinLockInit(&shared->mutex);
+	pg_atomic_init_u64(&shared->rows_done, 0);
+}
+
+void
+row_assigner_init(RowAssigner *assigner)
 {
 	const IndexType *type = &assigner->type;
 	uint32 rows = Max(BATCH_MEMORY / type->vector_size, BATCH_MIN);
@@ -34,15 +44,15 @@ ivf_assigner_init(IvfAssigner *assigner)
 		CurrentMemoryContext, (Size) assigner->batch * type->dimensions * sizeof(float));
 	assigner->pointers = palloc(assigner->batch * sizeof(float *));
 	assigner->tids = palloc(assigner->batch * sizeof(ItemPointerData));
-	assigner->lists = palloc(assigner->batch * sizeof(uint32));
+	assigner->numbers = palloc(assigner->batch * sizeof(uint32));
 	assigner->scores = palloc(assigner->batch * sizeof(float));
 }
 
 static void
-assign_batch(IvfAssigner *assigner)
+assign_batch(RowAssigner *assigner)
 {
 	const IndexType *type = &assigner->type;
-	IvfBuildShared *shared = assigner->shared;
+	RowAssignShared *shared = assigner->shared;
 	uint64 done;
 
 	CHECK_FOR_INTERRUPTS();
@@ -51,9 +61,9 @@ assign_batch(IvfAssigner *assigner)
 			index_type_as_floats(type, assigner->vectors + (Size) i * type->vector_size,
 								 assigner->floats + (Size) i * type->dimensions);
 	centroid_search_run(assigner->search, &assigner->table, assigner->pointers, assigner->count,
-						assigner->lists, assigner->scores);
+						assigner->numbers, assigner->scores);
 	for (uint32 i = 0; i < assigner->count; i++)
-		row_partition_writer_add(assigner->writer, assigner->lists[i], &assigner->tids[i],
+		row_partition_writer_add(assigner->writer, assigner->numbers[i], &assigner->tids[i],
 								 assigner->vectors + (Size) i * type->vector_size);
 	assigner->indexed_rows += assigner->count;
 	done = pg_atomic_add_fetch_u64(&shared->rows_done, assigner->count);
@@ -66,7 +76,7 @@ static void
 take_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
 		 void *callback_state)
 {
-	IvfAssigner *assigner = callback_state;
+	RowAssigner *assigner = callback_state;
 	const IndexType *type = &assigner->type;
 
 	if (isnull[0] ||
@@ -80,22 +90,22 @@ take_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 
 /* Add what this process found to the sums of all. */
 static void
-report_rows(IvfAssigner *assigner, double heap_rows)
+report_rows(RowAssigner *assigner, double heap_rows)
 {
-	IvfBuildShared *shared = assigner->shared;
+	RowAssignShared *shared = assigner->shared;
 	const uint32 *counts = row_partition_writer_counts(assigner->writer);
 
 	SpinLockAcquire(&shared->mutex);
 	shared->heap_rows += heap_rows;
 	shared->indexed_rows += assigner->indexed_rows;
 	shared->broken_hot_chain |= assigner->index_info->ii_BrokenHotChain;
-	for (uint32 list = 0; list < shared->partitioning.number_count; list++)
-		assigner->counts[list] += counts[list];
+	for (uint32 number = 0; number < shared->partitioning.number_count; number++)
+		assigner->counts[number] += counts[number];
 	SpinLockRelease(&shared->mutex);
 }
 
 void
-ivf_assigner_run(IvfAssigner *assigner, void *table_memory)
+row_assigner_run(RowAssigner *assigner, void *table_memory)
 {
 	TableScanDesc scan = NULL;
 	double heap_rows;
@@ -115,19 +125,12 @@ ivf_assigner_run(IvfAssigner *assigner, void *table_memory)
 	report_rows(assigner, heap_rows);
 }
 
-void
-ivf_build_assign(IvfBuild *build)
+RowPartitionReader *
+row_assigner_read(RowAssigner *assigner, int processes, Size memory)
 {
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_ASSIGNING);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
-								 (int64) build->sample.row_estimate);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
-	build_team_do(&build->team, IVF_JOB_ASSIGN, (uint32) build->processes);
-	ivf_build_dismiss_team(build);
-	build->heap_rows = build->shared->heap_rows;
-	build->indexed_rows = build->shared->indexed_rows;
+	RowAssignShared *shared = assigner->shared;
 
-	/* Snapshots older than such a row's newest version must not use the index (indcheckxmin) */
-	if (build->shared->broken_hot_chain)
-		build->index_info->ii_BrokenHotChain = true;
+	return row_partition_reader_create(&shared->partitioning, assigner->writer,
+									   shared->has_files ? &shared->files : NULL, processes,
+									   assigner->counts, memory);
 }
