@@ -4,10 +4,10 @@
  *		selection of neighbors compares, and where they lie.
  *
  * Selection needs codes that can be compared with one another.  Where the index's can't be
- * (rabitq), or there are none yet (they are to lie beside the edges), a build makes
- * 8-bit codes for itself.  Searches go by the index's own, if they have bits enough: codes of
- * two bits take less than half the time of 8-bit ones, and the candidates are measured again
- * before neighbors are selected.
+ * (rabitq), or there are none (or none yet: they are to lie beside the edges), a build
+ * makes 8-bit codes for itself, unless raw vectors are as short.  Searches go by the
+ * index's own, if they have bits enough: codes of two bits take less than half the time of
+ * 8-bit ones, and the candidates are measured again before neighbors are selected.
  *
  * Codes are read at random, so that page tables cost more than the codes where they are
  * mapped in pages of 4 kB.  So codes that searches read are copied from the index's file
@@ -79,8 +79,13 @@ hnsw_build_needs_own_codes(const HnswBuild *build)
 {
 	const QuantizerRoutine *quantizer = build->source.searched.quantizer;
 
-	return hnsw_meta(build->meta)->edge_bits != 0 ||
-		   (!quantizer->exact && quantizer->prepare_code == NULL);
+	if (hnsw_meta(build->meta)->edge_bits != 0)
+		return true;
+	if (quantizer->exact)
+		return build->source.has_locality && build->source.type.metric != DISTANCE_L1 &&
+			   build->source.vectors.slot_size >=
+				   2 * quantizer_routine(QUANTIZER_SQ8)->code_size(build->type.dimensions);
+	return quantizer->prepare_code == NULL;
 }
 
 void
