@@ -6,6 +6,7 @@
  *		hnsw_build.c           the pipeline: load, encode, graph, write
  *		hnsw_build_load.c      rows in locality order -> vectors, TIDs of nodes
  *		hnsw_build_rows.c      heap rows -> files by cell of locality, by all processes
+ *		hnsw_build_encode.c    vectors -> codes, by all processes
  *		hnsw_build_codes.c     what is measured, and where it lies
  *		hnsw_build_edges.c     the memory of the edges laid out
  *		hnsw_build_order.c     in which order nodes are inserted, and by whom
@@ -39,6 +40,9 @@
 
 /* Most nodes that the search for a node's neighbors begins with */
 #define HNSW_BUILD_STARTS 32
+
+/* Codes that a build makes for itself, of a quantizer without parameters */
+#define HNSW_BUILD_OWN_QUANTIZER QUANTIZER_SQ8
 
 /* HnswEdges.uppers: a node of level 0 alone, and a continuation */
 #define HNSW_UPPER_NONE			INVALID_ORDINAL
@@ -140,18 +144,20 @@ extern void hnsw_build_source_init(HnswBuildSource *source, const IndexType *typ
 
 /* Let the graph be built with 8-bit codes that the index does not keep, in memory at `codes`. */
 extern void hnsw_build_source_use_codes(HnswBuildSource *source, const char *codes);
-/* Whether the index's codes don't serve its build, and codes for the build alone, of all nodes, in the
- * part of maintenance_work_mem that the edges leave or a file. */
+/* Whether the index's codes don't serve its build, and bytes of codes for the build alone. */
 extern bool hnsw_build_needs_own_codes(const HnswBuild *build);
-extern void hnsw_build_make_own_codes(HnswBuild *build);
-/* Copy the codes that searches read to where reads take less, if there is room in maintenance_work_mem;
- * and let a source read the copy at `codes`. */
-extern void hnsw_build_copy_codes(HnswBuild *build);
+extern Size hnsw_build_own_codes_size(const HnswBuild *build);
+/* Whether searches read the index's codes; and let a source read a copy of them at `codes`. */
+extern bool hnsw_build_searches_index_codes(const HnswBuild *build);
 extern void hnsw_build_source_use_copies(HnswBuildSource *source, const char *codes);
 /* Look at the vectors for what decides whether links measure. */
 extern void hnsw_build_learn_lengths(HnswBuild *build);
-/* Free both kinds. */
+/* Free both own codes and copies. */
 extern void hnsw_build_free_codes(HnswBuild *build);
+
+/* hnsw_build_encode.c: write the index's codes, and make those that the build needs in the part of
+ * maintenance_work_mem that the edges leave or a file; what the source measures is known then. */
+extern void hnsw_build_encode(HnswBuild *build);
 
 /* hnsw_build_load.c: rows in locality order; vectors and node records written */
 extern void hnsw_build_load(HnswBuild *build);

@@ -2,7 +2,7 @@
  * hnsw/hnsw_build.c
  *		CREATE INDEX: the pipeline of a build.
  *
- *		load     heap rows -> sort in locality order -> vectors, TIDs of nodes
+ *		load     heap rows -> files by cell of locality -> vectors, TIDs of nodes
  *		encode   vectors (through the map) -> codes
  *		graph    edges in memory, shared memory or a mapped file
  *		write    edges, TIDs -> nodes, upper levels; metapage; sync
@@ -18,7 +18,6 @@
 #include "utils/memutils.h"
 
 #include "hnsw/hnsw_build.h"
-#include "index/build_codes.h"
 #include "index/index_build.h"
 #include "index/index_meta.h"
 
@@ -26,24 +25,12 @@
 static void
 encode(HnswBuild *build)
 {
-	const IndexMeta *meta = build->meta;
-	BuiltArray vectors;
-
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_ENCODING);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, build->node_count);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 
 	build->map = built_array_map(build->index);
-	built_array_init(&vectors, build->map, &meta->arrays[PAGE_ARRAY_VECTORS]);
-	build->parameters =
-		build_codes_write(&build->type, meta, build->writer, &vectors, build->node_count);
-	hnsw_build_source_init(&build->source, &build->type, meta, build->map, build->parameters);
-
-	build->codes_context =
-		AllocSetContextCreate(CurrentMemoryContext, "hnsw build codes", ALLOCSET_DEFAULT_SIZES);
-	if (hnsw_build_needs_own_codes(build))
-		hnsw_build_make_own_codes(build);
-	hnsw_build_copy_codes(build);
+	hnsw_build_encode(build);
 	hnsw_build_learn_lengths(build);
 }
 

@@ -19,14 +19,11 @@
 
 #include <math.h>
 
-#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "distance/distance.h"
 #include "hnsw/hnsw_build.h"
-#include "index/build_codes.h"
 #include "index/index_meta.h"
-#include "quantizer/quantizer.h"
 
 /* Codes of fewer bits find too few of a node's neighbors */
 #define SEARCHED_BITS_MIN 2
@@ -34,8 +31,6 @@
  * squared, that the shortest one's must be */
 #define LENGTHS_SAMPLE 1000
 #define EQUAL_LENGTHS  0.98f
-/* Slots that are copied at once */
-#define COPY_BATCH 64
 
 void
 hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const IndexMeta *meta,
@@ -61,23 +56,30 @@ hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const Ind
 		source->compared = source->searched;
 }
 
+/* Whether searches go by codes of this quantizer where there are own ones */
+static bool
+is_searched(const QuantizerRoutine *quantizer)
+{
+	return !quantizer->exact && quantizer->bits >= SEARCHED_BITS_MIN;
+}
+
 void
 hnsw_build_source_use_codes(HnswBuildSource *source, const char *codes)
 {
-	const QuantizerRoutine *quantizer = quantizer_routine(QUANTIZER_SQ8);
+	const QuantizerRoutine *quantizer = quantizer_routine(HNSW_BUILD_OWN_QUANTIZER);
 	HnswBuildCodes own = {.quantizer = quantizer};
 
 	built_array_init_in_memory(&own.codes, codes, quantizer->code_size(source->type.dimensions));
 	if (source->type.metric != DISTANCE_L1)
 		source->compared = own;
-	if (source->searched.quantizer->exact || source->searched.quantizer->bits < SEARCHED_BITS_MIN)
+	if (!is_searched(source->searched.quantizer))
 		source->searched = own;
 }
 
 bool
 hnsw_build_needs_own_codes(const HnswBuild *build)
 {
-	const QuantizerRoutine *quantizer = build->source.searched.quantizer;
+	const QuantizerRoutine *quantizer = index_meta_quantizer(build->meta);
 
 	if (hnsw_meta(build->meta)->edge_bits != 0)
 		return true;
@@ -88,80 +90,19 @@ hnsw_build_needs_own_codes(const HnswBuild *build)
 	return quantizer->prepare_code == NULL;
 }
 
-void
-hnsw_build_make_own_codes(HnswBuild *build)
+Size
+hnsw_build_own_codes_size(const HnswBuild *build)
 {
-	Size memory = (Size) maintenance_work_mem * 1024;
-	MemoryContext outer;
-
-	outer = MemoryContextSwitchTo(build->codes_context);
-	memory -= Min(memory, hnsw_build_edges_size(build));
-	build_codes_keep(&build->type, quantizer_routine(QUANTIZER_SQ8), &build->source.vectors,
-					 build->node_count, &build->own_codes, memory,
-					 hnsw_build_count_workers(build) > 0);
-	build->has_own_codes = true;
-	hnsw_build_source_use_codes(&build->source, build->own_codes.address);
-	MemoryContextSwitchTo(outer);
+	return (Size) quantizer_routine(HNSW_BUILD_OWN_QUANTIZER)->code_size(build->type.dimensions) *
+		   build->node_count;
 }
 
-typedef struct CopySlots
+bool
+hnsw_build_searches_index_codes(const HnswBuild *build)
 {
-	const BuiltArray *from;
-	char *crossing; /* room for a slot that crosses a page's end */
-	char *to;
-	uint32 first;
-	uint32 count;
-} CopySlots;
+	const QuantizerRoutine *quantizer = index_meta_quantizer(build->meta);
 
-static void
-copy_section(void *argument)
-{
-	CopySlots *copy = argument;
-	Size size = copy->from->slot_size;
-
-	for (uint32 i = 0; i < copy->count; i++)
-		memcpy(copy->to + i * size, built_array_slot(copy->from, copy->first + i, copy->crossing),
-			   size);
-}
-
-static void
-copy_slots(const BuiltArray *array, uint32 count, BuildMemory *memory)
-{
-	Size size = array->slot_size;
-	CopySlots copy = {.from = array, .crossing = palloc(size), .to = palloc(COPY_BATCH * size)};
-
-	for (copy.first = 0; copy.first < count; copy.first += copy.count)
-	{
-		CHECK_FOR_INTERRUPTS();
-		copy.count = Min(count - copy.first, COPY_BATCH);
-		mapped_read_call(copy_section, &copy);
-		build_memory_write(memory, copy.first * size, copy.to, copy.count * size);
-	}
-	pfree(copy.to);
-	pfree(copy.crossing);
-}
-
-void
-hnsw_build_copy_codes(HnswBuild *build)
-{
-	const BuiltArray *codes = &build->source.searched.codes;
-	Size limit = (Size) maintenance_work_mem * 1024;
-	Size used = hnsw_build_edges_size(build);
-	Size size = (Size) codes->slot_size * build->node_count;
-	MemoryContext outer;
-
-	if (build->has_own_codes)
-		used += build->own_codes.size;
-	if (build->source.searched.quantizer->exact || codes->memory != NULL || used + size > limit)
-		return;
-	outer = MemoryContextSwitchTo(build->codes_context);
-	build_memory_begin_writing(&build->copied_codes, size, limit,
-							   hnsw_build_count_workers(build) > 0);
-	copy_slots(codes, build->node_count, &build->copied_codes);
-	build_memory_end_writing(&build->copied_codes);
-	build->has_copied_codes = true;
-	hnsw_build_source_use_copies(&build->source, build->copied_codes.address);
-	MemoryContextSwitchTo(outer);
+	return build->has_own_codes ? is_searched(quantizer) : !quantizer->exact;
 }
 
 typedef struct Lengths

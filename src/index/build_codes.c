@@ -14,105 +14,63 @@
 #include "quantizer/quantizer.h"
 #include "storage/vector_store.h"
 
-/* Slots that are encoded between two checks for interrupts */
+/* Vectors that are encoded between two checks for interrupts, and the least of a chunk */
 #define ENCODE_BATCH 64
+/* Codes of a chunk: the most of them, and about as many bytes */
+#define CHUNK_MAX	1024
+#define CHUNK_BYTES (256 * 1024)
 /* Most vectors that a quantizer's parameters are trained on */
-#define TRAIN_VECTORS	  65536
-#define PROGRESS_INTERVAL 4096
+#define TRAIN_VECTORS 65536
 
-typedef struct CodeBatch
+/* Vectors being read, with what is needed to read them */
+typedef struct VectorReader
 {
 	const IndexType *type;
-	const QuantizerRoutine *quantizer;
-	const void *parameters;
 	const BuiltArray *vectors;
-	uint32 first;
-	uint32 count;
 	char *copy;	   /* of a vector that crosses a page's end */
 	float *floats; /* of a vector that is something else */
-	char *codes;
-	uint32 code_size;
-} CodeBatch;
+} VectorReader;
+
+/* One process's part in making codes */
+typedef struct Encoder
+{
+	VectorReader reader;
+	const BuildCodesPlan *plan;
+	const void *parameters;
+	const BuildCodesTarget *targets; /* the leader's */
+
+	/* The batch that is being encoded */
+	uint32 first;
+	uint32 count;
+	char *codes[BUILD_CODES_MAX];
+} Encoder;
+
+static void
+reader_begin(VectorReader *reader, const IndexType *type, const BuiltArray *vectors)
+{
+	reader->type = type;
+	reader->vectors = vectors;
+	reader->copy = palloc(type->vector_size);
+	reader->floats = palloc(type->dimensions * sizeof(float));
+}
+
+static void
+reader_end(VectorReader *reader)
+{
+	pfree(reader->floats);
+	pfree(reader->copy);
+}
 
 static const float *
-vector_floats(CodeBatch *batch, uint32 ordinal)
+vector_floats(VectorReader *reader, uint32 ordinal)
 {
-	return index_type_as_floats(batch->type, built_array_slot(batch->vectors, ordinal, batch->copy),
-								batch->floats);
-}
-
-static void
-encode_section(void *argument)
-{
-	CodeBatch *batch = argument;
-
-	for (uint32 i = 0; i < batch->count; i++)
-		batch->quantizer->encode(batch->parameters, vector_floats(batch, batch->first + i),
-								 batch->type->dimensions,
-								 batch->codes + (Size) i * batch->code_size);
-}
-
-/* Encode all vectors, batch by batch, each of which `put` takes. */
-static void
-encode_all(CodeBatch *batch, uint32 count, void (*put)(CodeBatch *batch, void *to), void *to)
-{
-	batch->codes = palloc0((Size) batch->code_size * ENCODE_BATCH);
-	for (batch->first = 0; batch->first < count; batch->first += batch->count)
-	{
-		CHECK_FOR_INTERRUPTS();
-		batch->count = Min(count - batch->first, ENCODE_BATCH);
-		mapped_read_call(encode_section, batch);
-		put(batch, to);
-		if (batch->first % PROGRESS_INTERVAL == 0)
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, batch->first);
-	}
-	pfree(batch->codes);
-}
-
-static void
-put_in_index(CodeBatch *batch, void *writer)
-{
-	for (uint32 i = 0; i < batch->count; i++)
-		bulk_write_slot(writer, batch->codes + (Size) i * batch->code_size);
-}
-
-static void
-put_in_memory(CodeBatch *batch, void *memory)
-{
-	build_memory_write(memory, (Size) batch->first * batch->code_size, batch->codes,
-					   (Size) batch->count * batch->code_size);
-}
-
-static void
-write_codes(CodeBatch *batch, BulkWriter *writer, uint32 count)
-{
-	bulk_write_begin_array(writer, PAGE_ARRAY_CODES);
-	encode_all(batch, count, put_in_index, writer);
-	bulk_write_end_array(writer);
-	bulk_write_flush(writer);
-}
-
-void
-build_codes_keep(const IndexType *type, const QuantizerRoutine *quantizer,
-				 const BuiltArray *vectors, uint32 count, BuildMemory *memory, Size limit,
-				 bool parallel)
-{
-	CodeBatch batch = {.type = type, .quantizer = quantizer, .vectors = vectors};
-
-	Assert(quantizer->parameters_size(type->dimensions) == 0);
-	batch.code_size = quantizer->code_size(type->dimensions);
-	batch.copy = palloc(type->vector_size);
-	batch.floats = palloc(type->dimensions * sizeof(float));
-	build_memory_begin_writing(memory, (Size) batch.code_size * count, limit, parallel);
-	encode_all(&batch, count, put_in_memory, memory);
-	build_memory_end_writing(memory);
-	pfree(batch.floats);
-	pfree(batch.copy);
+	return index_type_as_floats(
+		reader->type, built_array_slot(reader->vectors, ordinal, reader->copy), reader->floats);
 }
 
 typedef struct CopyVector
 {
-	CodeBatch *batch;
+	VectorReader *reader;
 	uint32 ordinal;
 	float *to;
 } CopyVector;
@@ -122,25 +80,28 @@ copy_section(void *argument)
 {
 	CopyVector *copy = argument;
 
-	memcpy(copy->to, vector_floats(copy->batch, copy->ordinal),
-		   copy->batch->type->dimensions * sizeof(float));
+	memcpy(copy->to, vector_floats(copy->reader, copy->ordinal),
+		   copy->reader->type->dimensions * sizeof(float));
 }
 
 /* Train the quantizer's parameters on vectors spread over the array. */
 static void *
-train_parameters(CodeBatch *batch, uint32 size, uint32 count)
+train_parameters(const QuantizerRoutine *quantizer, const IndexType *type, const BuiltArray *array,
+				 uint32 size, uint32 count)
 {
-	uint32 dimensions = batch->type->dimensions;
+	uint32 dimensions = type->dimensions;
 	Size vector_size = dimensions * sizeof(float);
 	Size memory = (Size) maintenance_work_mem * 1024 / 2;
 	uint32 wanted = Min((uint32) Max(Min(memory / vector_size, TRAIN_VECTORS), 1), count);
 	void *parameters = palloc0(size);
 	const float **sample = palloc(Max(wanted, 1) * sizeof(float *));
 	char *vectors = MemoryContextAllocHuge(CurrentMemoryContext, Max(wanted, 1) * vector_size);
+	VectorReader reader;
 
+	reader_begin(&reader, type, array);
 	for (uint32 i = 0; i < wanted; i++)
 	{
-		CopyVector copy = {.batch = batch};
+		CopyVector copy = {.reader = &reader};
 
 		CHECK_FOR_INTERRUPTS();
 		copy.ordinal = (uint32) ((uint64) i * count / wanted);
@@ -148,39 +109,188 @@ train_parameters(CodeBatch *batch, uint32 size, uint32 count)
 		mapped_read_call(copy_section, &copy);
 		sample[i] = copy.to;
 	}
-	batch->quantizer->train(sample, wanted, dimensions, parameters);
+	reader_end(&reader);
+	quantizer->train(sample, wanted, dimensions, parameters);
 	pfree(vectors);
 	pfree(sample);
 	return parameters;
 }
 
 void *
+build_codes_train(const IndexType *type, const IndexMeta *meta, BulkWriter *writer,
+				  const BuiltArray *vectors, uint32 count)
+{
+	uint32 size = meta->arrays[PAGE_ARRAY_PARAMETERS].slot_size;
+	void *parameters;
+
+	if (size == 0)
+		return NULL;
+	parameters = train_parameters(quantizer_routine((QuantizerKind) meta->quantizer), type, vectors,
+								  size, count);
+	bulk_write_begin_array(writer, PAGE_ARRAY_PARAMETERS);
+	bulk_write_slot(writer, parameters);
+	bulk_write_end_array(writer);
+	return parameters;
+}
+
+void
+build_codes_plan_init(BuildCodesPlan *plan, uint32 count)
+{
+	memset(plan, 0, sizeof(BuildCodesPlan));
+	plan->count = count;
+}
+
+static uint32
+bytes_of_vector(const BuildCodesPlan *plan)
+{
+	uint32 bytes = 0;
+
+	for (uint32 kind = 0; kind < plan->kinds; kind++)
+		bytes += plan->code_sizes[kind];
+	return bytes;
+}
+
+uint32
+build_codes_plan_add(BuildCodesPlan *plan, QuantizerKind quantizer, uint32 slot_size)
+{
+	Assert(plan->kinds < BUILD_CODES_MAX);
+	plan->quantizers[plan->kinds] = quantizer;
+	plan->code_sizes[plan->kinds++] = slot_size;
+	plan->chunk = Max(Min(CHUNK_BYTES / bytes_of_vector(plan), CHUNK_MAX), ENCODE_BATCH);
+	plan->chunk_count = plan->count / plan->chunk + (plan->count % plan->chunk != 0);
+	return plan->kinds - 1;
+}
+
+Size
+build_codes_place_size(const BuildCodesPlan *plan)
+{
+	return MAXALIGN((Size) bytes_of_vector(plan) * plan->chunk);
+}
+
+/* The first vector of a chunk, and how many there are */
+static uint32
+chunk_vectors(const BuildCodesPlan *plan, uint32 chunk, uint32 *first)
+{
+	*first = chunk * plan->chunk;
+	return Min(plan->count - *first, plan->chunk);
+}
+
+static void
+encode_section(void *argument)
+{
+	Encoder *encoder = argument;
+	const BuildCodesPlan *plan = encoder->plan;
+	uint32 dimensions = encoder->reader.type->dimensions;
+
+	for (uint32 i = 0; i < encoder->count; i++)
+	{
+		const float *floats = vector_floats(&encoder->reader, encoder->first + i);
+
+		for (uint32 kind = 0; kind < plan->kinds; kind++)
+		{
+			const QuantizerRoutine *quantizer = quantizer_routine(plan->quantizers[kind]);
+			bool has_parameters = quantizer->parameters_size(dimensions) > 0;
+
+			quantizer->encode(has_parameters ? encoder->parameters : NULL, floats, dimensions,
+							  encoder->codes[kind] + (Size) i * plan->code_sizes[kind]);
+		}
+	}
+}
+
+static void
+make_chunk(void *argument, uint32 chunk, void *place)
+{
+	Encoder *encoder = argument;
+	const BuildCodesPlan *plan = encoder->plan;
+	uint32 first;
+	uint32 count = chunk_vectors(plan, chunk, &first);
+
+	for (uint32 done = 0; done < count; done += encoder->count)
+	{
+		char *codes = place;
+
+		CHECK_FOR_INTERRUPTS();
+		encoder->first = first + done;
+		encoder->count = Min(count - done, ENCODE_BATCH);
+		for (uint32 kind = 0; kind < plan->kinds; kind++)
+		{
+			encoder->codes[kind] = codes + (Size) done * plan->code_sizes[kind];
+			codes += (Size) plan->chunk * plan->code_sizes[kind];
+		}
+		mapped_read_call(encode_section, encoder);
+	}
+}
+
+static void
+take_chunk(void *argument, uint32 chunk, const void *place)
+{
+	const Encoder *encoder = argument;
+	const BuildCodesPlan *plan = encoder->plan;
+	const char *codes = place;
+	uint32 first;
+	uint32 count = chunk_vectors(plan, chunk, &first);
+
+	for (uint32 kind = 0; kind < plan->kinds; kind++)
+	{
+		const BuildCodesTarget *target = &encoder->targets[kind];
+		Size size = plan->code_sizes[kind];
+
+		for (uint32 i = 0; i < count && target->writer != NULL; i++)
+			bulk_write_slot(target->writer, codes + i * size);
+		if (target->memory != NULL)
+			build_memory_write(target->memory, first * size, codes, count * size);
+		codes += plan->chunk * size;
+	}
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, first + count);
+}
+
+void
+build_codes_make(const BuildCodesPlan *plan, const IndexType *type, const BuiltArray *vectors,
+				 const void *parameters, OrderedChunksShared *shared, char *places,
+				 const BuildCodesTarget *targets)
+{
+	Encoder encoder = {.plan = plan, .parameters = parameters, .targets = targets};
+	OrderedChunks chunks = {
+		.shared = shared, .places = places, .make = make_chunk, .argument = &encoder};
+
+	reader_begin(&encoder.reader, type, vectors);
+	ordered_chunks_do(&chunks, take_chunk);
+	reader_end(&encoder.reader);
+}
+
+void
+build_codes_help(const BuildCodesPlan *plan, const IndexType *type, const BuiltArray *vectors,
+				 const void *parameters, OrderedChunksShared *shared, char *places)
+{
+	Encoder encoder = {.plan = plan, .parameters = parameters};
+	OrderedChunks chunks = {
+		.shared = shared, .places = places, .make = make_chunk, .argument = &encoder};
+
+	reader_begin(&encoder.reader, type, vectors);
+	ordered_chunks_help(&chunks);
+	reader_end(&encoder.reader);
+}
+
+void
 build_codes_write(const IndexType *type, const IndexMeta *meta, BulkWriter *writer,
 				  const BuiltArray *vectors, uint32 count)
 {
-	uint32 parameters_size = meta->arrays[PAGE_ARRAY_PARAMETERS].slot_size;
-	void *parameters = NULL;
-	CodeBatch batch = {.type = type, .vectors = vectors};
+	uint32 slot_size = meta->arrays[PAGE_ARRAY_CODES].slot_size;
+	void *parameters = build_codes_train(type, meta, writer, vectors, count);
+	BuildCodesTarget target = {.writer = writer};
+	OrderedChunksShared shared;
+	BuildCodesPlan plan;
+	char *place;
 
-	batch.quantizer = quantizer_routine((QuantizerKind) meta->quantizer);
-	batch.code_size = meta->arrays[PAGE_ARRAY_CODES].slot_size;
-	if (batch.code_size == 0 && parameters_size == 0)
-		return NULL;
-	batch.copy = palloc(type->vector_size);
-	batch.floats = palloc(type->dimensions * sizeof(float));
-	if (parameters_size > 0)
-	{
-		parameters = train_parameters(&batch, parameters_size, count);
-		bulk_write_begin_array(writer, PAGE_ARRAY_PARAMETERS);
-		bulk_write_slot(writer, parameters);
-		bulk_write_end_array(writer);
-	}
-	if (batch.code_size > 0)
-	{
-		batch.parameters = parameters;
-		write_codes(&batch, writer, count);
-	}
-	pfree(batch.floats);
-	pfree(batch.copy);
-	return parameters;
+	if (slot_size == 0)
+		return;
+	build_codes_plan_init(&plan, count);
+	(void) build_codes_plan_add(&plan, (QuantizerKind) meta->quantizer, slot_size);
+	place = palloc0(build_codes_place_size(&plan));
+	ordered_chunks_init(&shared, plan.chunk_count, 1, build_codes_place_size(&plan));
+	bulk_write_begin_array(writer, PAGE_ARRAY_CODES);
+	build_codes_make(&plan, type, vectors, parameters, &shared, place, &target);
+	bulk_write_end_array(writer);
+	bulk_write_flush(writer);
+	pfree(place);
 }

@@ -64,8 +64,7 @@ encode(IvfBuild *build)
 	if (ivf_has_blocks(build->meta))
 		ivf_build_encode_blocks(build, &vectors);
 	else
-		(void) build_codes_write(&build->type, build->meta, build->writer, &vectors,
-								 build->ordinal_count);
+		build_codes_write(&build->type, build->meta, build->writer, &vectors, build->ordinal_count);
 }
 
 static void

@@ -1,4 +1,4 @@
-# An hnsw index has the same vectors in the same order however many processes read the table and however
+# An hnsw index has the same vectors and codes in the same order however many processes read the table and however
 # little memory there is, equal vectors in as few nodes as they need, and the rows that it should have;
 # a column that workers may not compute is computed by the leader alone, and a worker's error is the
 # build's.
@@ -29,11 +29,11 @@ my $rows = $node->safe_psql('postgres', 'SELECT count(v) FROM items');
 my $distinct = $node->safe_psql('postgres', 'SELECT count(DISTINCT v) - 1 FROM items');
 my $equal = $rows - $distinct;
 
-# The pages of vectors but for their headers, where the LSN is; they are the first of the file.
-my $vectors = <<'SQL';
+# The pages of vectors and codes but for their headers, where the LSN is; they are the first of the file.
+my $pages = <<'SQL';
 SELECT md5(string_agg(md5(substr(get_raw_page('items_index', block), 25)), '' ORDER BY block))
 FROM vectorstore_index_info('items_index') info,
-	generate_series(2, 1 + (vector_bytes / current_setting('block_size')::int)::int) block;
+	generate_series(2, 1 + ((vector_bytes + code_bytes) / current_setting('block_size')::int)::int) block;
 SQL
 
 sub build
@@ -56,8 +56,21 @@ SELECT count(*) FROM (SELECT * FROM items WHERE v IS NOT NULL ORDER BY id LIMIT 
 WHERE (SELECT min(near.v <-> item.v) FROM (SELECT v FROM items ORDER BY v <-> item.v LIMIT 5) near) > 0;
 SQL
 
-build();
-my $expected = $node->safe_psql('postgres', $vectors);
+# Codes of the index and of the build, in chunks and a rest
+for my $quantizer ('none', 'sq8', 'rabitq')
+{
+	my $what = "(v vector_l2_ops) WITH (quantizer = $quantizer)";
+
+	build(what => $what);
+	my $expected = $node->safe_psql('postgres', $pages);
+	for my $workers (0, 1, 3)
+	{
+		build(what => $what, workers => $workers);
+		is($node->safe_psql('postgres', $pages), $expected, "$quantizer, $workers workers: the same pages");
+		check_index($node, "$quantizer, $workers workers");
+	}
+}
+
 my $nodes = $distinct + int(($equal + 9) / 10);
 for my $memory ('64MB', '2MB', '1MB')
 {
@@ -66,7 +79,6 @@ for my $memory ('64MB', '2MB', '1MB')
 		my $what = "$workers workers, $memory";
 
 		build(workers => $workers, memory => $memory);
-		is($node->safe_psql('postgres', $vectors), $expected, "$what: the same vectors") if $memory eq '64MB';
 		is(index_info($node, 'rows'), $rows, "$what: all rows");
 		is(index_info($node, 'nodes'), $nodes, "$what: equal vectors share nodes");
 		cmp_ok($node->safe_psql('postgres', $lost), '<', 20, "$what: rows are found");
