@@ -84,9 +84,10 @@ hnsw_build_needs_own_codes(const HnswBuild *build)
 	if (hnsw_meta(build->meta)->edge_bits != 0)
 		return true;
 	if (quantizer->exact)
-		return build->source.has_locality && build->source.type.metric != DISTANCE_L1 &&
-			   build->source.vectors.slot_size >=
-				   2 * quantizer_routine(QUANTIZER_SQ8)->code_size(build->type.dimensions);
+		return build->type.vector_type->to_floats != NULL && build->type.metric != DISTANCE_L1 &&
+			   build->meta->arrays[PAGE_ARRAY_VECTORS].slot_size >=
+				   2 * quantizer_routine(HNSW_BUILD_OWN_QUANTIZER)
+						   ->code_size(build->type.dimensions);
 	return quantizer->prepare_code == NULL;
 }
 
