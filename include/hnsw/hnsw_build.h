@@ -8,6 +8,7 @@
  *		hnsw_build_rows.c      heap rows -> files by cell of locality, by all processes
  *		hnsw_build_encode.c    vectors -> codes, by all processes
  *		hnsw_build_codes.c     what is measured, and where it lies
+ *		hnsw_build_fit.c       whether codes made for the build alone would do
  *		hnsw_build_edges.c     the memory of the edges laid out
  *		hnsw_build_order.c     in which order nodes are inserted, and by whom
  *		hnsw_build_graph.c     insertion of a node into the graph: its search
@@ -158,6 +159,10 @@ extern void hnsw_build_free_codes(HnswBuild *build);
 /* hnsw_build_encode.c: write the index's codes, and make those that the build needs in the part of
  * maintenance_work_mem that the edges leave or a file; what the source measures is known then. */
 extern void hnsw_build_encode(HnswBuild *build);
+
+/* hnsw_build_fit.c: whether own codes tell vectors apart, by a sample of them; not for those that vary
+ * in size */
+extern bool hnsw_build_codes_fit(const HnswBuild *build, const BuiltArray *vectors);
 
 /* hnsw_build_load.c: rows in locality order; vectors and node records written */
 extern void hnsw_build_load(HnswBuild *build);

@@ -147,7 +147,8 @@ hnsw_build_encode(HnswBuild *build)
 	build->codes_context =
 		AllocSetContextCreate(CurrentMemoryContext, "hnsw build codes", ALLOCSET_DEFAULT_SIZES);
 	outer = MemoryContextSwitchTo(build->codes_context);
-	build->has_own_codes = hnsw_build_needs_own_codes(build);
+	build->has_own_codes =
+		hnsw_build_needs_own_codes(build) && hnsw_build_codes_fit(build, &vectors);
 	build_codes_plan_init(&plan, build->node_count);
 	add_index_codes(build, &plan, targets, workers > 0);
 	add_own_codes(build, &plan, targets, workers > 0);
