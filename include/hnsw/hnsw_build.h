@@ -163,6 +163,8 @@ extern void hnsw_build_encode(HnswBuild *build);
 /* hnsw_build_fit.c: whether own codes tell vectors apart, by a sample of them; not for those that vary
  * in size */
 extern bool hnsw_build_codes_fit(const HnswBuild *build, const BuiltArray *vectors);
+/* Before codes are made: let an index that may choose have none that don't. */
+extern void hnsw_build_check_quantizer(HnswBuild *build);
 
 /* hnsw_build_load.c: rows in locality order; vectors and node records written */
 extern void hnsw_build_load(HnswBuild *build);

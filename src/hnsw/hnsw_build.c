@@ -30,6 +30,7 @@ encode(HnswBuild *build)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 
 	build->map = built_array_map(build->index);
+	hnsw_build_check_quantizer(build);
 	hnsw_build_encode(build);
 	hnsw_build_learn_lengths(build);
 }

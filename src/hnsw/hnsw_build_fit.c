@@ -1,6 +1,7 @@
 /*
  * hnsw/hnsw_build_fit.c
- *		Whether codes that a build would make for itself tell its vectors apart.
+ *		Whether 8-bit codes tell an index's vectors apart: those that its build would make
+ *		for itself, and those that `quantizer = auto` would take.
  *
  * Such a code has 255 steps for the whole range of its vector's elements.  Where one element is
  * far from all others, or where vectors differ in less than such a step, near vectors have the
@@ -18,6 +19,8 @@
 
 #include "distance/distance.h"
 #include "hnsw/hnsw_build.h"
+#include "index/index_meta.h"
+#include "index/options.h"
 #include "quantizer/quantizer.h"
 
 /* Vectors of the sample; and how many, that follow one of them in locality order, are its neighbors */
@@ -103,4 +106,17 @@ hnsw_build_codes_fit(const HnswBuild *build, const BuiltArray *vectors)
 	pfree(fit.floats);
 	pfree(fit.copy);
 	return exceptions <= sample / FIT_EXCEPTIONS;
+}
+
+void
+hnsw_build_check_quantizer(HnswBuild *build)
+{
+	BuiltArray vectors;
+
+	if (build->meta->quantizer != HNSW_BUILD_OWN_QUANTIZER ||
+		!index_quantizer_is_auto(build->index))
+		return;
+	built_array_init(&vectors, build->map, &build->meta->arrays[PAGE_ARRAY_VECTORS]);
+	if (!hnsw_build_codes_fit(build, &vectors))
+		index_meta_set_quantizer(&build->type, QUANTIZER_NONE, build->meta);
 }
