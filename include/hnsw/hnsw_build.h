@@ -33,7 +33,6 @@
 #include "index/build_memory.h"
 #include "index/built_array.h"
 #include "index/bulk_write.h"
-#include "index/locality.h"
 #include "index/row_assign.h"
 
 /* Locks of neighbor lists: a list's is that of its node's ordinal modulo this number */
@@ -174,8 +173,9 @@ extern void hnsw_build_read_node(HnswBuild *build, HnswNodeRecord *record);
 
 /* hnsw_build_rows.c: the heap's rows in locality order; not for vectors of varying size */
 typedef struct HnswRows HnswRows;
-/* Launch workers, if it is worth it. */
-extern HnswRows *hnsw_rows_begin(HnswBuild *build, const Locality *locality, double row_estimate);
+/* Take the sample, launch workers, if it is worth it, and train the cells. */
+extern HnswRows *hnsw_rows_begin(HnswBuild *build);
+extern double hnsw_rows_estimate(const HnswRows *rows);
 /* Read the heap, and count its rows in the build; the rows can be read until the end. */
 extern RowPartitionReader *hnsw_rows_read(HnswRows *rows, HnswBuild *build, Size memory);
 extern void hnsw_rows_end(HnswRows *rows);

@@ -9,27 +9,50 @@
 #ifndef INDEX_LOCALITY_H
 #define INDEX_LOCALITY_H
 
-#include "index/centroid_table.h"
-#include "index/centroids.h"
+#include "index/kmeans.h"
 #include "index/row_sample.h"
 
+/* What processes share, and the beginning of their memory */
+typedef struct LocalityHead
+{
+	uint32 count; /* vectors of the sample */
+	uint32 dimensions;
+	uint32 side; /* coarse clusters, and cells of each, at most */
+	uint32 cell_count;
+} LocalityHead;
+
+/* One process's view */
 typedef struct Locality
 {
-	Centroids coarse;
-	Centroids *fine;	/* of each coarse centroid */
-	uint32 *first_cell; /* number of the first fine cell of each coarse centroid */
-	uint32 cell_count;
+	LocalityHead *head;
+	const float *vectors; /* the sample */
+	Kmeans coarse;		  /* whose centroids are those of coarse clusters, in their order at last */
+	float *fine;		  /* side * dimensions of each coarse cluster */
+	uint32 *fine_counts;
+	void *table_memory; /* of the table in which the nearest centroid of a vector is its cell */
 } Locality;
 
-/* Train on a sample; one cell where the sample or the estimate of rows is too small for more. */
-extern void locality_train(Locality *locality, const RowSample *sample, uint32 dimensions);
-extern void locality_free(Locality *locality);
+/* Cells of a table by its sample: the square of a number; 1 where there is too little for more. */
+extern uint32 locality_side(const RowSample *sample);
+/* Bytes of shared state */
+extern Size locality_size(uint32 count, uint32 dimensions, uint32 side);
+
+/* The leader: begin with `memory` (zeroed). */
+extern void
+locality_init(Locality *locality, void *memory, const RowSample *sample, uint32 dimensions);
+/* A worker: the same memory, the same vectors. */
+extern void locality_attach(Locality *locality, void *memory, const float *vectors);
+extern void locality_detach(Locality *locality);
 
 /*
- * The table in which the nearest centroid of a vector is the vector's cell, in `memory` of
- * locality_table_size() bytes.
+ * The leader: train, and make the table.  The team passes jobs from LOCALITY_JOB_FIRST to
+ * LOCALITY_JOB_LAST to locality_run().  The cells are the same, bit for bit, whatever the number of
+ * processes.
  */
-extern Size locality_table_size(const Locality *locality);
-extern void locality_make_table(const Locality *locality, CentroidTable *table, void *memory);
+extern void locality_train(Locality *locality, const BuildTeam *team);
+extern void locality_run(Locality *locality, int job, uint32 chunk);
+
+#define LOCALITY_JOB_FIRST KMEANS_JOB_FIRST
+#define LOCALITY_JOB_LAST  (KMEANS_JOB_LAST + 2)
 
 #endif

@@ -21,10 +21,6 @@
 #include "hnsw/hnsw_vector.h"
 #include "index/row_sort.h"
 
-/* Vectors of the sample, and the share of maintenance_work_mem that they may take */
-#define SAMPLE_ROWS			65536
-#define SAMPLE_MEMORY_SHARE 4
-#define SAMPLE_MEMORY_MAX	((Size) 128 * 1024 * 1024)
 /* Memory in which rows are sorted, at least */
 #define LOAD_MEMORY_MIN ((Size) 64 * 1024)
 /* Rows between two reports of progress */
@@ -46,30 +42,6 @@ typedef struct VaryingLoad
 	uint32 largest; /* vector, in bytes */
 	void *vector;
 } VaryingLoad;
-
-/* Train the cells; returns the estimate of rows. */
-static double
-train_locality(HnswBuild *build, Locality *locality)
-{
-	Size size = build->type.dimensions * sizeof(float);
-	RowSample sample;
-	Size memory = Min((Size) maintenance_work_mem * 1024 / SAMPLE_MEMORY_SHARE, SAMPLE_MEMORY_MAX);
-	uint32 capacity = (uint32) Max(Min((Size) SAMPLE_ROWS, memory / size), 1);
-	BuildMemory vectors;
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "hnsw build sample", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
-
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_CLUSTERING);
-	row_sample_begin(&sample, build->heap, build->index, build->index_info, &build->type);
-	build_memory_begin_writing(&vectors, capacity * size, SIZE_MAX, false);
-	row_sample_take(&sample, capacity, &vectors);
-	MemoryContextSwitchTo(old_context);
-	locality_train(locality, &sample, build->type.dimensions);
-	build_memory_free(&vectors);
-	MemoryContextDelete(context);
-	return sample.row_estimate;
-}
 
 static void
 sort_varying_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
@@ -188,7 +160,6 @@ hnsw_build_load(HnswBuild *build)
 	Size memory = Max((Size) maintenance_work_mem * 1024 / 2, LOAD_MEMORY_MIN);
 	SortedRows rows = {0};
 	HnswRows *processes = NULL;
-	Locality locality;
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "hnsw build load", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
@@ -201,10 +172,9 @@ hnsw_build_load(HnswBuild *build)
 	}
 	else
 	{
-		double row_estimate = train_locality(build, &locality);
-
-		begin_phase(row_estimate);
-		processes = hnsw_rows_begin(build, &locality, row_estimate);
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_CLUSTERING);
+		processes = hnsw_rows_begin(build);
+		begin_phase(hnsw_rows_estimate(processes));
 		rows.reader = hnsw_rows_read(processes, build, memory);
 	}
 	begin_phase(build->indexed_rows);

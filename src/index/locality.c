@@ -3,7 +3,9 @@
  *		Cells of near vectors: coarse k-means on the sample, fine k-means within
  *		each coarse cluster, both chained by nearness.
  *
- * A row costs about twice the square root of the number of cells in distances.
+ * A row costs about twice the square root of the number of cells in distances.  The coarse
+ * clusters are trained by all processes together, the cells of one coarse cluster by
+ * one process each.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -13,7 +15,7 @@
 #include "miscadmin.h"
 
 #include "distance/distance.h"
-#include "index/kmeans.h"
+#include "index/centroids.h"
 #include "index/locality.h"
 
 /* More cells bring near vectors no closer together (measured: 240 pages a search with 1,024 cells,
@@ -23,9 +25,17 @@
 #define SAMPLE_ROWS_PER_CELL 8
 /* Vectors that the fine cells of one coarse cluster are trained on at most */
 #define FINE_VECTORS_MAX 16384
-/* Vectors between two checks for interrupts */
-#define INTERRUPT_INTERVAL 1024
-#define SEED			   UINT64CONST(0x6C6F63616C697479)
+/* Vectors of the sample that are assigned to coarse clusters together */
+#define CHUNK_VECTORS 1024
+#define SEED		  UINT64CONST(0x6C6F63616C697479)
+
+typedef enum LocalityJob
+{
+	JOB_ASSIGN = KMEANS_JOB_LAST + 1, /* a chunk of vectors to coarse clusters */
+	JOB_FINE						  /* the cells of one coarse cluster */
+} LocalityJob;
+
+StaticAssertDecl(JOB_FINE == LOCALITY_JOB_LAST, "the header tells the numbers of jobs");
 
 static void
 swap_centroids(Centroids *centroids, uint32 a, uint32 b, float *scratch)
@@ -66,133 +76,242 @@ chain_centroids(Centroids *centroids, const float *start)
 	pfree(scratch);
 }
 
-/* Copy the sample vectors of a coarse cluster together, evenly spread ones if they are very many. */
-static uint32
-gather_members(const RowSample *sample, const uint32 *assignments, uint32 coarse, uint32 count,
-			   uint32 dimensions, float *members)
+static void *
+take(uintptr_t *at, Size size)
 {
-	uint32 stride = (count + FINE_VECTORS_MAX - 1) / FINE_VECTORS_MAX;
-	uint32 seen = 0;
-	uint32 taken = 0;
+	uintptr_t piece = MAXALIGN(*at);
 
-	for (uint32 i = 0; i < sample->count; i++)
-	{
-		if (assignments[i] == coarse && seen++ % stride == 0)
-			memcpy(members + (Size) taken++ * dimensions, sample->vectors + (Size) i * dimensions,
-				   dimensions * sizeof(float));
-	}
-	return taken;
+	*at = piece + size;
+	return (void *) piece;
 }
 
-/* Train the fine cells of all coarse clusters, and chain them. */
-static void
-train_fine(Locality *locality, const RowSample *sample, uint32 side, uint32 dimensions)
+/* Lay out what stands behind the head; returns the end.  Addresses are numbers here, since the size is
+ * learned by laying out from 0. */
+static uintptr_t
+lay_out(Locality *locality, uintptr_t memory, uint32 count, uint32 dimensions, uint32 side,
+		void **kmeans)
 {
-	uint32 *assignments = palloc(sample->count * sizeof(uint32));
-	uint32 *counts = palloc0(locality->coarse.count * sizeof(uint32));
-	Size size = dimensions * sizeof(float);
-	float *members = MemoryContextAllocHuge(CurrentMemoryContext,
-											Min(sample->count, (uint32) FINE_VECTORS_MAX) * size);
-	const float *end_of_chain = centroids_get(&locality->coarse, 0);
+	uintptr_t at = memory + sizeof(LocalityHead);
 
-	for (uint32 i = 0; i < sample->count; i++)
-	{
-		if (i % INTERRUPT_INTERVAL == 0)
-			CHECK_FOR_INTERRUPTS();
-		assignments[i] =
-			centroids_nearest(&locality->coarse, sample->vectors + (Size) i * dimensions, NULL);
-		counts[assignments[i]]++;
-	}
-	for (uint32 coarse = 0; coarse < locality->coarse.count; coarse++)
-	{
-		Centroids *fine = &locality->fine[coarse];
-
-		if (counts[coarse] == 0)
-		{
-			centroids_init(fine, 1, dimensions);
-			memcpy(fine->vectors, centroids_get(&locality->coarse, coarse), size);
-		}
-		else
-		{
-			uint32 count =
-				gather_members(sample, assignments, coarse, counts[coarse], dimensions, members);
-
-			kmeans_train_alone(members, count, dimensions, side, SEED + 1 + coarse, fine);
-		}
-		chain_centroids(fine, end_of_chain);
-		end_of_chain = centroids_get(fine, fine->count - 1);
-		locality->first_cell[coarse] = locality->cell_count;
-		locality->cell_count += fine->count;
-	}
-	pfree(members);
-	pfree(counts);
-	pfree(assignments);
+	*kmeans = take(&at, kmeans_size(count, dimensions, side));
+	locality->fine = take(&at, (Size) side * side * dimensions * sizeof(float));
+	locality->fine_counts = take(&at, side * sizeof(uint32));
+	locality->table_memory = take(&at, centroid_table_size_grouped(side * side, side, dimensions));
+	return at;
 }
 
-void
-locality_train(Locality *locality, const RowSample *sample, uint32 dimensions)
+uint32
+locality_side(const RowSample *sample)
 {
 	double wanted =
 		Min(sample->row_estimate / ROWS_PER_CELL, (double) sample->count / SAMPLE_ROWS_PER_CELL);
-	uint32 side = (uint32) sqrt(Max(Min(wanted, MAX_CELLS), 1.0));
 
-	locality->cell_count = 0;
-	if (side < 2)
-	{
-		/* Nothing to order */
-		centroids_init(&locality->coarse, 1, dimensions);
-		locality->fine = palloc0(sizeof(Centroids));
-		locality->first_cell = palloc0(sizeof(uint32));
-		centroids_init(&locality->fine[0], 1, dimensions);
-		locality->cell_count = 1;
-		return;
-	}
-
-	kmeans_train_alone(sample->vectors, sample->count, dimensions, side, SEED, &locality->coarse);
-	chain_centroids(&locality->coarse, sample->vectors);
-	locality->fine = palloc0(locality->coarse.count * sizeof(Centroids));
-	locality->first_cell = palloc0(locality->coarse.count * sizeof(uint32));
-	train_fine(locality, sample, side, dimensions);
-}
-
-void
-locality_free(Locality *locality)
-{
-	for (uint32 i = 0; i < locality->coarse.count; i++)
-		centroids_free(&locality->fine[i]);
-	pfree(locality->fine);
-	pfree(locality->first_cell);
-	centroids_free(&locality->coarse);
+	return (uint32) sqrt(Max(Min(wanted, MAX_CELLS), 1.0));
 }
 
 Size
-locality_table_size(const Locality *locality)
+locality_size(uint32 count, uint32 dimensions, uint32 side)
 {
-	return centroid_table_size_grouped(locality->cell_count, locality->coarse.count,
-									   locality->coarse.dimensions);
+	Locality locality;
+	void *kmeans;
+
+	return (Size) lay_out(&locality, 0, count, dimensions, side, &kmeans);
 }
 
 void
-locality_make_table(const Locality *locality, CentroidTable *table, void *memory)
+locality_init(Locality *locality, void *memory, const RowSample *sample, uint32 dimensions)
 {
-	uint32 dimensions = locality->coarse.dimensions;
-	uint32 group_count = locality->coarse.count;
-	Size size = dimensions * sizeof(float);
-	float *cells = MemoryContextAllocHuge(CurrentMemoryContext, locality->cell_count * size);
-	uint32 *firsts = palloc((group_count + 1) * sizeof(uint32));
-	CentroidGroups groups = {
-		.count = group_count, .means = locality->coarse.vectors, .firsts = firsts};
+	LocalityHead *head = memory;
+	void *kmeans;
 
+	/* Without any row: one vector, zero as the sample's memory is */
+	head->count = Max(sample->count, 1);
+	head->dimensions = dimensions;
+	head->side = locality_side(sample);
+	locality->head = head;
+	locality->vectors = sample->vectors;
+	(void) lay_out(locality, (uintptr_t) memory, head->count, dimensions, head->side, &kmeans);
+	kmeans_init(&locality->coarse, kmeans, locality->vectors, head->count, dimensions, head->side,
+				false, SEED);
+}
+
+void
+locality_attach(Locality *locality, void *memory, const float *vectors)
+{
+	LocalityHead *head = memory;
+	void *kmeans;
+
+	locality->head = head;
+	locality->vectors = vectors;
+	(void) lay_out(locality, (uintptr_t) memory, head->count, head->dimensions, head->side,
+				   &kmeans);
+	kmeans_attach(&locality->coarse, kmeans, vectors);
+}
+
+void
+locality_detach(Locality *locality)
+{
+	kmeans_detach(&locality->coarse);
+}
+
+/* A copy of centroids, in the current context */
+static void
+copy_centroids(Centroids *centroids, const float *vectors, uint32 count, uint32 dimensions)
+{
+	centroids_init(centroids, count, dimensions);
+	memcpy(centroids->vectors, vectors, (Size) count * dimensions * sizeof(float));
+}
+
+static void
+assign_chunk(Locality *locality, uint32 chunk)
+{
+	const LocalityHead *head = locality->head;
+	uint32 end = Min(head->count, (chunk + 1) * CHUNK_VECTORS);
+	Centroids coarse;
+
+	copy_centroids(&coarse, locality->coarse.centroids, locality->coarse.head->k, head->dimensions);
+	for (uint32 i = chunk * CHUNK_VECTORS; i < end; i++)
+		locality->coarse.assignments[i] =
+			centroids_nearest(&coarse, locality->vectors + (Size) i * head->dimensions, NULL);
+	centroids_free(&coarse);
+}
+
+/* Copy the sample vectors of a coarse cluster together, evenly spread ones if they are very many. */
+static float *
+gather_members(const Locality *locality, uint32 coarse, uint32 *taken)
+{
+	const LocalityHead *head = locality->head;
+	const uint32 *assignments = locality->coarse.assignments;
+	Size size = head->dimensions * sizeof(float);
+	uint32 count = 0;
+	uint32 seen = 0;
+	uint32 stride;
+	float *members;
+
+	for (uint32 i = 0; i < head->count; i++)
+		count += assignments[i] == coarse;
+	stride = (count + FINE_VECTORS_MAX - 1) / FINE_VECTORS_MAX;
+	members = MemoryContextAllocHuge(CurrentMemoryContext,
+									 Max(Min(count, (uint32) FINE_VECTORS_MAX), 1) * size);
+	*taken = 0;
+	for (uint32 i = 0; i < head->count; i++)
+	{
+		if (assignments[i] == coarse && seen++ % stride == 0)
+			memcpy(members + (Size) (*taken)++ * head->dimensions,
+				   locality->vectors + (Size) i * head->dimensions, size);
+	}
+	return members;
+}
+
+static inline float *
+fine_at(const Locality *locality, uint32 coarse)
+{
+	return locality->fine + (Size) coarse * locality->head->side * locality->head->dimensions;
+}
+
+/* Train the cells of a coarse cluster; its own centroid is the only one where it has no vectors. */
+static void
+train_fine(Locality *locality, uint32 coarse)
+{
+	const LocalityHead *head = locality->head;
+	Size size = head->dimensions * sizeof(float);
+	uint32 count;
+	float *members = gather_members(locality, coarse, &count);
+	Centroids fine;
+
+	if (count == 0)
+		copy_centroids(&fine, locality->coarse.centroids + (Size) coarse * head->dimensions, 1,
+					   head->dimensions);
+	else
+		kmeans_train_alone(members, count, head->dimensions, head->side, SEED + 1 + coarse, &fine);
+	memcpy(fine_at(locality, coarse), fine.vectors, fine.count * size);
+	locality->fine_counts[coarse] = fine.count;
+	centroids_free(&fine);
+	pfree(members);
+}
+
+void
+locality_run(Locality *locality, int job, uint32 chunk)
+{
+	if (job == JOB_ASSIGN)
+		assign_chunk(locality, chunk);
+	else if (job == JOB_FINE)
+		train_fine(locality, chunk);
+	else
+		kmeans_run(&locality->coarse, job, chunk);
+}
+
+/* Chain the coarse clusters, as others are to see them. */
+static void
+chain_coarse(Locality *locality)
+{
+	const LocalityHead *head = locality->head;
+	uint32 count = locality->coarse.head->k;
+	Centroids coarse;
+
+	copy_centroids(&coarse, locality->coarse.centroids, count, head->dimensions);
+	chain_centroids(&coarse, locality->vectors);
+	memcpy(locality->coarse.centroids, coarse.vectors,
+		   (Size) count * head->dimensions * sizeof(float));
+	centroids_free(&coarse);
+}
+
+/* Chain the cells of each coarse cluster from the end of the one before, and put them in the table. */
+static void
+make_table(Locality *locality)
+{
+	LocalityHead *head = locality->head;
+	uint32 dimensions = head->dimensions;
+	Size size = dimensions * sizeof(float);
+	uint32 group_count = locality->coarse.head->k;
+	float *cells =
+		MemoryContextAllocHuge(CurrentMemoryContext, (Size) group_count * head->side * size);
+	uint32 *firsts = palloc((group_count + 1) * sizeof(uint32));
+	const float *end_of_chain = locality->coarse.centroids;
+	CentroidGroups groups = {
+		.count = group_count, .means = locality->coarse.centroids, .firsts = firsts};
+	CentroidTable table;
+
+	head->cell_count = 0;
 	for (uint32 coarse = 0; coarse < group_count; coarse++)
 	{
-		const Centroids *fine = &locality->fine[coarse];
+		uint32 count = locality->fine_counts[coarse];
+		float *to = cells + (Size) head->cell_count * dimensions;
+		Centroids fine;
 
-		firsts[coarse] = locality->first_cell[coarse];
-		memcpy(cells + (Size) firsts[coarse] * dimensions, fine->vectors, fine->count * size);
+		copy_centroids(&fine, fine_at(locality, coarse), count, dimensions);
+		chain_centroids(&fine, end_of_chain);
+		memcpy(to, fine.vectors, count * size);
+		centroids_free(&fine);
+		end_of_chain = to + (Size) (count - 1) * dimensions;
+		firsts[coarse] = head->cell_count;
+		head->cell_count += count;
 	}
-	firsts[group_count] = locality->cell_count;
-	centroid_table_make_grouped(table, memory, &groups, cells, locality->cell_count, dimensions,
-								locality->coarse.vectors);
+	firsts[group_count] = head->cell_count;
+	centroid_table_make_grouped(&table, locality->table_memory, &groups, cells, head->cell_count,
+								dimensions, locality->coarse.centroids);
 	pfree(firsts);
 	pfree(cells);
+}
+
+void
+locality_train(Locality *locality, const BuildTeam *team)
+{
+	LocalityHead *head = locality->head;
+
+	if (head->side < 2)
+	{
+		/* Nothing to order: one cell, wherever it is */
+		locality->coarse.head->k = 1;
+		locality->fine_counts[0] = 1;
+	}
+	else
+	{
+		kmeans_train(&locality->coarse, team);
+		chain_coarse(locality);
+		build_team_do(team, JOB_ASSIGN,
+					  head->count / CHUNK_VECTORS + (head->count % CHUNK_VECTORS != 0));
+		build_team_do(team, JOB_FINE, locality->coarse.head->k);
+	}
+	make_table(locality);
 }
