@@ -51,7 +51,8 @@ extern void
 build_memory_create(BuildMemory *memory, Size size, Size limit, bool parallel, int fill);
 
 /*
- * The same for memory that is written once: at most `size` bytes, by calls that each write where the
+ * The same for memory that is written once and that a parallel build has in a file anyhow, if there is no
+ * temp_file_limit (see build_memory.c): at most `size` bytes, by calls that each write where the
  * one before ended, or over what was written.  What was written can be read after the end, at
  * memory->address, and memory->size is its size.
  */

@@ -31,6 +31,8 @@
  * squared, that the shortest one's must be */
 #define LENGTHS_SAMPLE 1000
 #define EQUAL_LENGTHS  0.98f
+/* Vectors that are looked at between two checks for interrupts */
+#define LENGTHS_BATCH 16
 
 void
 hnsw_build_source_init(HnswBuildSource *source, const IndexType *type, const IndexMeta *meta,
@@ -110,6 +112,7 @@ typedef struct Lengths
 {
 	HnswBuild *build;
 	uint32 sample; /* vectors */
+	uint32 next;   /* of them */
 	void *copy;
 	float *floats;
 	float shortest; /* squared */
@@ -123,9 +126,10 @@ lengths_section(void *argument)
 	const HnswBuildSource *source = &lengths->build->source;
 	uint32 dimensions = source->type.dimensions;
 
-	for (uint32 i = 0; i < lengths->sample; i++)
+	for (uint32 n = 0; n < LENGTHS_BATCH && lengths->next < lengths->sample; n++)
 	{
-		uint32 ordinal = (uint32) ((uint64) i * lengths->build->node_count / lengths->sample);
+		uint32 ordinal =
+			(uint32) ((uint64) lengths->next++ * lengths->build->node_count / lengths->sample);
 		const float *vector = index_type_as_floats(
 			&source->type, built_array_slot(&source->vectors, ordinal, lengths->copy),
 			lengths->floats);
@@ -150,7 +154,11 @@ hnsw_build_learn_lengths(HnswBuild *build)
 	lengths.sample = Min(build->node_count, LENGTHS_SAMPLE);
 	lengths.copy = palloc(source->type.vector_size);
 	lengths.floats = palloc(source->type.dimensions * sizeof(float));
-	mapped_read_call(lengths_section, &lengths);
+	while (lengths.next < lengths.sample)
+	{
+		CHECK_FOR_INTERRUPTS();
+		mapped_read_call(lengths_section, &lengths);
+	}
 	source->measures_links = !(lengths.shortest >= EQUAL_LENGTHS * lengths.longest);
 	pfree(lengths.floats);
 	pfree(lengths.copy);

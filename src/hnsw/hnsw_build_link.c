@@ -175,20 +175,23 @@ write_spares(uint32 *bits, uint32 count, const bool *spare)
 void
 hnsw_inserter_write_lists(HnswInserter *inserter, int top)
 {
-	for (int level = 0; level <= top; level++)
+	for (int level = top; level >= 0; level--)
 	{
 		uint32 *list = hnsw_edges_list(&inserter->edges, inserter->ordinal, level);
 		float *distances = hnsw_edges_distances(&inserter->edges, inserter->ordinal, level);
 		LevelNeighbors *selected = &inserter->selected[level];
 
-		for (uint32 i = 0; i < selected->count; i++)
-		{
-			list[i] = selected->ordinals[i];
-			distances[i] = selected->distances[i];
-		}
 		if (selected->knows_spares)
 			write_spares(hnsw_edges_spares(&inserter->edges, inserter->ordinal, level),
 						 selected->count, selected->spare);
+		for (uint32 i = selected->count; i-- > 0;)
+		{
+			/* The first neighbor on level 0 tells others that the node is in the graph */
+			if (i == 0)
+				pg_write_barrier();
+			distances[i] = selected->distances[i];
+			((volatile uint32 *) list)[i] = selected->ordinals[i];
+		}
 	}
 	pg_write_barrier();
 }
