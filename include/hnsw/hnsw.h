@@ -85,15 +85,6 @@ hnsw_select_neighbors_filled(HnswMeasure measure, void *argument, const Candidat
 							 const void *const *slots, uint32 count, uint32 max, uint32 fill,
 							 uint32 *chosen, bool *spare);
 
-/* The same with vectors, filled up to `max`. */
-static inline uint32
-hnsw_select_neighbors(const IndexType *type, const Candidate *candidates,
-					  const void *const *vectors, uint32 count, uint32 max, uint32 *chosen)
-{
-	return hnsw_select_neighbors_filled(hnsw_measure_vectors, (void *) type, candidates, vectors,
-										count, max, max, chosen, NULL);
-}
-
 /*
  * Of `count` candidates the one that Algorithm 4 leaves out of a list of count - 1: the furthest that
  * it discards, or the furthest of all where it discards none.  Only what decides that is measured.

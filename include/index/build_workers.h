@@ -42,6 +42,10 @@ extern ParallelContext *
 build_workers_prepare(Relation heap, Relation index, IndexInfo *index_info, const char *main_name,
 					  int workers, BuildPiece *pieces, int count);
 
+/* The snapshot for a scan of the heap by all processes, and its end with theirs. */
+extern Snapshot build_workers_begin_scan(const IndexInfo *index_info);
+extern void build_workers_finish_scan(ParallelContext *context, Snapshot snapshot);
+
 /* Wait until the workers have ended, and leave parallel mode; the pieces are gone. */
 extern void build_workers_finish(ParallelContext *context);
 

@@ -15,6 +15,7 @@
 #include "port/atomics.h"
 #include "storage/spin.h"
 
+#include "index/build_workers.h"
 #include "index/centroid_table.h"
 #include "index/index_type.h"
 #include "index/row_partitions.h"
@@ -64,11 +65,20 @@ typedef struct RowAssigner
 
 /* The leader, in zeroed memory, when `partitioning` has been chosen */
 extern void row_assign_shared_init(RowAssignShared *shared);
+/* Then, where workers are to start from the segment (NULL: there are none after all) */
+extern void row_assign_share_files(RowAssignShared *shared, dsm_segment *segment);
+/* The relations, index_info and number of a worker's assigner */
+extern void row_assigner_set_worker(RowAssigner *assigner, const BuildWorker *worker);
 /* Memory from the current context */
 extern void row_assigner_init(RowAssigner *assigner);
 
 /* Read what others leave of the heap; rows get the numbers of centroids in the table. */
 extern void row_assigner_run(RowAssigner *assigner, void *table_memory);
+
+/* The leader, when all have run: how many rows the heap and the index have; notes in its index_info what
+ * others have seen. */
+extern void
+row_assigner_count(const RowAssigner *assigner, double *heap_rows, double *indexed_rows);
 
 /* The leader, when all have run: the rows in order, with about `memory` bytes; `processes` ran. */
 extern RowPartitionReader *row_assigner_read(RowAssigner *assigner, int processes, Size memory);

@@ -11,10 +11,8 @@
 #include "compat.h"
 
 #include "access/tableam.h"
-#include "catalog/index.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "hnsw/hnsw_build.h"
 #include "index/build_team.h"
@@ -81,13 +79,12 @@ run_chunk(void *argument, int job, uint32 chunk)
 
 /* What leader and workers do alike with what they are given. */
 static void
-init_member(RowsMember *member, RowsShared *shared, int process)
+init_member(RowsMember *member, RowsShared *shared)
 {
 	RowAssigner *assigner = &member->assigner;
 
 	index_type_get(assigner->index, &assigner->type);
 	assigner->shared = &shared->rows;
-	assigner->process = process;
 	assigner->search =
 		centroid_search_create_grouped(member->locality.head->side, assigner->type.dimensions);
 	row_assigner_init(assigner);
@@ -151,8 +148,7 @@ launch_workers(HnswRows *rows, HnswBuild *build, uint32 cells, int workers)
 	};
 	RowAssigner *assigner = &rows->member.assigner;
 
-	rows->snapshot =
-		build->index_info->ii_Concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+	rows->snapshot = build_workers_begin_scan(build->index_info);
 	pieces[PIECE_SCAN].size = table_parallelscan_estimate(build->heap, rows->snapshot);
 	rows->context = build_workers_prepare(build->heap, build->index, build->index_info,
 										  "hnsw_build_rows_main", workers, pieces, PIECE_COUNT);
@@ -161,11 +157,7 @@ launch_workers(HnswRows *rows, HnswBuild *build, uint32 cells, int workers)
 	table_parallelscan_initialize(build->heap, assigner->scan, rows->snapshot);
 	rows->shared = pieces[PIECE_SHARED].address;
 	fill_shared(rows, build, cells, workers);
-	if (rows->context->seg != NULL)
-	{
-		rows->shared->rows.has_files = true;
-		SharedFileSetInit(&rows->shared->rows.files, rows->context->seg);
-	}
+	row_assign_share_files(&rows->shared->rows, rows->context->seg);
 	LaunchParallelWorkers(rows->context);
 	rows->processes += rows->context->nworkers_launched;
 }
@@ -190,7 +182,7 @@ hnsw_rows_begin(HnswBuild *build)
 	member->assigner.heap = build->heap;
 	member->assigner.index = build->index;
 	member->assigner.index_info = build->index_info;
-	init_member(member, rows->shared, 0);
+	init_member(member, rows->shared);
 	locality_train(&member->locality, &member->team);
 	return rows;
 }
@@ -204,8 +196,6 @@ hnsw_rows_estimate(const HnswRows *rows)
 RowPartitionReader *
 hnsw_rows_read(HnswRows *rows, HnswBuild *build, Size memory)
 {
-	RowAssignShared *found = &rows->shared->rows;
-
 	build_team_do(&rows->member.team, JOB_READ, (uint32) rows->processes);
 	build_team_dismiss(&rows->member.team);
 	if (rows->context != NULL)
@@ -214,23 +204,15 @@ hnsw_rows_read(HnswRows *rows, HnswBuild *build, Size memory)
 	locality_detach(&rows->member.locality);
 	build_memory_free(&rows->training);
 	build_memory_free(&rows->sample);
-	build->heap_rows = found->heap_rows;
-	build->indexed_rows = found->indexed_rows;
-
-	/* Snapshots older than such a row's newest version must not use the index (indcheckxmin) */
-	if (found->broken_hot_chain)
-		build->index_info->ii_BrokenHotChain = true;
+	row_assigner_count(&rows->member.assigner, &build->heap_rows, &build->indexed_rows);
 	return row_assigner_read(&rows->member.assigner, rows->processes, memory);
 }
 
 void
 hnsw_rows_end(HnswRows *rows)
 {
-	if (rows->context == NULL)
-		return;
-	build_workers_finish(rows->context);
-	if (IsMVCCSnapshot(rows->snapshot))
-		UnregisterSnapshot(rows->snapshot);
+	if (rows->context != NULL)
+		build_workers_finish_scan(rows->context, rows->snapshot);
 }
 
 void
@@ -252,13 +234,10 @@ hnsw_build_rows_main(dsm_segment *segment, shm_toc *toc)
 	member = palloc0(sizeof(RowsMember));
 	locality_attach(&member->locality, training.address, (const void *) sample.address);
 	assigner = &member->assigner;
-	assigner->heap = worker.heap;
-	assigner->index = worker.index;
-	assigner->index_info = BuildIndexInfo(worker.index);
-	assigner->index_info->ii_Concurrent = worker.is_concurrent;
+	row_assigner_set_worker(assigner, &worker);
 	assigner->scan = build_worker_piece(&worker, PIECE_SCAN);
 	assigner->counts = build_worker_piece(&worker, PIECE_COUNTS);
-	init_member(member, shared, ParallelWorkerNumber + 1);
+	init_member(member, shared);
 	build_team_serve(&member->team);
 
 	build_memory_detach(&training);

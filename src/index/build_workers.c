@@ -19,6 +19,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "index/build_workers.h"
 
@@ -111,6 +112,20 @@ build_workers_prepare(Relation heap, Relation index, IndexInfo *index_info, cons
 				allocate(context, KEY_PIECES + i, pieces[i].size, pieces[i].content);
 	}
 	return context;
+}
+
+Snapshot
+build_workers_begin_scan(const IndexInfo *index_info)
+{
+	return index_info->ii_Concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+}
+
+void
+build_workers_finish_scan(ParallelContext *context, Snapshot snapshot)
+{
+	build_workers_finish(context);
+	if (IsMVCCSnapshot(snapshot))
+		UnregisterSnapshot(snapshot);
 }
 
 void

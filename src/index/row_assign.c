@@ -29,6 +29,36 @@ row_assign_shared_init(RowAssignShared *shared)
 }
 
 void
+row_assign_share_files(RowAssignShared *shared, dsm_segment *segment)
+{
+	if (segment == NULL)
+		return;
+	shared->has_files = true;
+	SharedFileSetInit(&shared->files, segment);
+}
+
+void
+row_assigner_set_worker(RowAssigner *assigner, const BuildWorker *worker)
+{
+	assigner->heap = worker->heap;
+	assigner->index = worker->index;
+	assigner->index_info = BuildIndexInfo(worker->index);
+	assigner->index_info->ii_Concurrent = worker->is_concurrent;
+	assigner->process = ParallelWorkerNumber + 1;
+}
+
+void
+row_assigner_count(const RowAssigner *assigner, double *heap_rows, double *indexed_rows)
+{
+	*heap_rows = assigner->shared->heap_rows;
+	*indexed_rows = assigner->shared->indexed_rows;
+
+	/* Snapshots older than such a row's newest version must not use the index (indcheckxmin) */
+	if (assigner->shared->broken_hot_chain)
+		assigner->index_info->ii_BrokenHotChain = true;
+}
+
+void
 row_assigner_init(RowAssigner *assigner)
 {
 	const IndexType *type = &assigner->type;

@@ -9,11 +9,9 @@
 #include "compat.h"
 
 #include "access/tableam.h"
-#include "catalog/index.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "index/build_workers.h"
 #include "ivf/ivf_build.h"
@@ -95,8 +93,7 @@ launch_workers(IvfBuild *build, int workers)
 		[PIECE_COUNTS] = {.size = build->lists * sizeof(uint32)},
 	};
 
-	build->snapshot =
-		build->index_info->ii_Concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+	build->snapshot = build_workers_begin_scan(build->index_info);
 	pieces[PIECE_SCAN].size = table_parallelscan_estimate(build->heap, build->snapshot);
 	build->context = build_workers_prepare(build->heap, build->index, build->index_info,
 										   "ivf_build_parallel_main", workers, pieces, PIECE_COUNT);
@@ -105,11 +102,7 @@ launch_workers(IvfBuild *build, int workers)
 	fill_shared(build, true);
 	table_parallelscan_initialize(build->heap, pieces[PIECE_SCAN].address, build->snapshot);
 	build->member.assigner.scan = pieces[PIECE_SCAN].address;
-	if (build->context->seg != NULL)
-	{
-		build->shared->rows.has_files = true;
-		SharedFileSetInit(&build->shared->rows.files, build->context->seg);
-	}
+	row_assign_share_files(&build->shared->rows, build->context->seg);
 	LaunchParallelWorkers(build->context);
 	build->processes = build->context->nworkers_launched + 1;
 }
@@ -157,30 +150,20 @@ dismiss_team(IvfBuild *build)
 void
 ivf_build_assign(IvfBuild *build)
 {
-	RowAssignShared *rows = &build->shared->rows;
-
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_ASSIGNING);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
 								 (int64) build->sample.row_estimate);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 	build_team_do(&build->team, IVF_JOB_ASSIGN, (uint32) build->processes);
 	dismiss_team(build);
-	build->heap_rows = rows->heap_rows;
-	build->indexed_rows = rows->indexed_rows;
-
-	/* Snapshots older than such a row's newest version must not use the index (indcheckxmin) */
-	if (rows->broken_hot_chain)
-		build->index_info->ii_BrokenHotChain = true;
+	row_assigner_count(&build->member.assigner, &build->heap_rows, &build->indexed_rows);
 }
 
 void
 ivf_build_end_team(IvfBuild *build)
 {
-	if (build->context == NULL)
-		return;
-	build_workers_finish(build->context);
-	if (IsMVCCSnapshot(build->snapshot))
-		UnregisterSnapshot(build->snapshot);
+	if (build->context != NULL)
+		build_workers_finish_scan(build->context, build->snapshot);
 }
 
 void
@@ -204,14 +187,10 @@ ivf_build_parallel_main(dsm_segment *segment, shm_toc *toc)
 	kmeans_attach(&member->kmeans, training.address, (const void *) sample.address);
 
 	assigner = &member->assigner;
-	assigner->heap = worker.heap;
-	assigner->index = worker.index;
-	assigner->index_info = BuildIndexInfo(worker.index);
-	assigner->index_info->ii_Concurrent = worker.is_concurrent;
+	row_assigner_set_worker(assigner, &worker);
 	index_type_get(worker.index, &assigner->type);
 	assigner->shared = &shared->rows;
 	assigner->counts = build_worker_piece(&worker, PIECE_COUNTS);
-	assigner->process = ParallelWorkerNumber + 1;
 	assigner->scan = build_worker_piece(&worker, PIECE_SCAN);
 	assigner->search = member->kmeans.search;
 	row_assigner_init(assigner);
